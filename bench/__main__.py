@@ -24,6 +24,7 @@ BENCHES = (
     "growth",
     "seals",
     "past",
+    "archive",
     "user_projections",
     "vectors",
     "start",

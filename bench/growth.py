@@ -168,7 +168,7 @@ def looks(connection: psycopg.Connection[Any]) -> dict[str, tuple[LiteralString,
 def rows(connection: psycopg.Connection[Any]) -> dict[str, Look]:
     """Return what is asked of the read tables and of the past, on a log that is folded."""
     head = number(connection, "SELECT max(position) FROM runfold.events")
-    execution, row, workflow = connection.execute(
+    execution, _row, workflow = connection.execute(
         "SELECT x.execution_id, x.id, x.workflow_id FROM public.workflow_executions x"
         " WHERE x.first_event_position >= %s ORDER BY x.first_event_position LIMIT 1",
         (head // 2,),
@@ -177,11 +177,11 @@ def rows(connection: psycopg.Connection[Any]) -> dict[str, Look]:
         "SELECT id FROM public.node_executions WHERE execution_id = %s LIMIT 1", (execution,)
     ).fetchone() or (UUID(int=0),)
     return {
-        "list of executions": lambda on: list_executions(on),
+        "list of executions": list_executions,
         "list of executions by status": lambda on: list_executions(on, Filter(status="SUCCESS")),
         "list of executions of a workflow": lambda on: list_executions(on, Filter(workflow_id=workflow)),
-        "list of interactions": lambda on: list_interactions(on),
-        "list of deployments": lambda on: list_deployments(on),
+        "list of interactions": list_interactions,
+        "list of deployments": list_deployments,
         "show": lambda on: read_execution(on, execution),
         "at": lambda on: read_execution_at(on, CATALOGUE, execution, event=4),
         "why of a node": lambda on: why(on, CATALOGUE, "node_executions", str(node), "status"),

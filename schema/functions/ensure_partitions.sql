@@ -2,6 +2,8 @@
 --
 -- Until `spare` empty ones lie ahead of the last issued position; returns how many it made. CREATE
 -- LIKE + CHECK + ATTACH waits for no open append (PARTITION OF does), and for nobody longer than a moment.
+-- An open partition is vacuumed once half of it is new, and not each fifth: each run writes page images of
+-- what the one before it wrote. When it is full, the leader freezes it once.
 --
 -- grant: projector, operator
 CREATE FUNCTION runfold.ensure_partitions(spare integer DEFAULT 4, size bigint DEFAULT 5000000) RETURNS integer
@@ -18,7 +20,8 @@ BEGIN
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
         EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
-                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
+                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))'
+                       ' WITH (autovacuum_vacuum_insert_scale_factor = 0.5)',
                        partition, next_from, next_from + size);
         EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);

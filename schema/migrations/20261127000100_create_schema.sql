@@ -2044,6 +2044,20 @@ COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refus
 
 GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- By oid: a partition that was swapped for another table, or came out of a dump, is another one.
+CREATE TABLE runfold.frozen_partitions (
+    partition oid NOT NULL,
+    name text NOT NULL,
+    frozen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT frozen_partitions_pkey PRIMARY KEY (partition)
+);
+
+COMMENT ON TABLE runfold.frozen_partitions IS
+    'The closed partitions of the log that the leader has frozen: no vacuum has anything to do there any more.';
+
+GRANT SELECT ON runfold.frozen_partitions TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, DELETE ON runfold.frozen_partitions TO runfold_projector, runfold_operator;
+
 CREATE TABLE public.graph_nodes (
     id varchar(255) NOT NULL,
     label varchar(500) NOT NULL,
@@ -3145,6 +3159,46 @@ COMMENT ON TABLE runfold.verifications IS 'The last verification of each project
 GRANT SELECT ON runfold.verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;
 
+CREATE TABLE runfold.verify_differences (
+    group_name text NOT NULL,
+    projection text NOT NULL,
+    derived boolean NOT NULL DEFAULT false,
+    key jsonb NOT NULL,
+    kind text NOT NULL,
+    columns jsonb NOT NULL DEFAULT '{}',
+    CONSTRAINT verify_differences_pkey PRIMARY KEY (group_name, projection, derived, key)
+);
+
+COMMENT ON TABLE runfold.verify_differences IS 'The rows that differ, as the slices of the last verification in slices found them.';
+COMMENT ON COLUMN runfold.verify_differences.derived IS 'Of a copy or a count of the table''s rows, in another table.';
+
+GRANT SELECT ON runfold.verify_differences TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verify_differences TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.verify_slices (
+    group_name text NOT NULL,
+    part text NOT NULL,
+    slice integer NOT NULL,
+    digest text NOT NULL,
+    upto text NOT NULL,
+    position bigint NOT NULL,
+    events bigint NOT NULL,
+    rows bigint NOT NULL,
+    seconds double precision NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT verify_slices_pkey PRIMARY KEY (group_name, part, slice)
+);
+
+COMMENT ON TABLE runfold.verify_slices IS
+    'The slices of each group''s last verification in slices: a verification that was interrupted goes on after them.';
+COMMENT ON COLUMN runfold.verify_slices.part IS 'A category of streams, or the rows of a table: what is cut into slices.';
+COMMENT ON COLUMN runfold.verify_slices.digest IS 'What is verified, and by which files: another one begins again.';
+COMMENT ON COLUMN runfold.verify_slices.upto IS 'Its last stream, or its last value of the column that names the stream.';
+COMMENT ON COLUMN runfold.verify_slices.position IS 'The checkpoint in the slice''s snapshot: the rows were compared as of there.';
+
+GRANT SELECT ON runfold.verify_slices TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verify_slices TO runfold_projector, runfold_operator;
+
 CREATE TABLE public.workflow_deployment_history (
     id uuid NOT NULL,
     workflow_id uuid NOT NULL,
@@ -4055,11 +4109,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
            runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
       FROM runfold.streams s
-      JOIN runfold.events e
-        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
-     WHERE s.stream_id = $1 AND e.stream_version > $2
+     CROSS JOIN LATERAL (SELECT x.*
+                           FROM runfold.events x
+                          WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                            AND x.stream_version > $2
+                          ORDER BY x.stream_version
+                          LIMIT $3) AS e
+     WHERE s.stream_id = $1
      ORDER BY e.stream_version
-     LIMIT $3
 $$;
 COMMENT ON FUNCTION runfold.read_stream IS
     'Events of a stream after a version, in order.';
@@ -7632,6 +7689,15 @@ COMMENT ON FUNCTION runfold.archived_values IS
 REVOKE ALL ON FUNCTION runfold.archived_values FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.archived_values TO runfold_projector, runfold_operator, runfold_projections, runfold_reader;
 
+CREATE FUNCTION runfold.archived_version(stream text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT s.archived_version FROM runfold.streams s WHERE s.stream_id = $1), 0)
+$$;
+COMMENT ON FUNCTION runfold.archived_version IS
+    'The version up to which a stream is archived; 0: its events are in the log.';
+REVOKE ALL ON FUNCTION runfold.archived_version FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archived_version TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -9548,7 +9614,8 @@ BEGIN
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
         EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
-                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
+                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))'
+                       ' WITH (autovacuum_vacuum_insert_scale_factor = 0.5)',
                        partition, next_from, next_from + size);
         EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);
@@ -9728,7 +9795,7 @@ SELECT n.* FROM public.node_executions n
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
-  FROM runfold.read_stream(runfold.stream_id('execution', $1)) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', $1), runfold.archived_version(runfold.stream_id('execution', $1))) AS e
   JOIN public.node_executions n
     ON n.execution_id = $1 AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
  WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
@@ -10211,20 +10278,31 @@ GRANT EXECUTE ON FUNCTION runfold.hidden_tables TO runfold_engine, runfold_proje
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH n AS (
+        SELECT lower(w.name)::uuid AS id, w.name
+          FROM unnest($1) AS w (name)
+         WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        UNION
+        SELECT h.id, h.correlation_id
+          FROM public.human_interactions h
+         WHERE h.correlation_id = ANY ($1)
+    )
     SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id,
            CASE WHEN NOT runfold.interaction_has_ended(s.status) AND runfold.has_ended(s.execution_id) THEN 'cancelled'
                 ELSE s.status END, n.name
-      FROM (SELECT lower(w.name)::uuid AS id, w.name
-              FROM unnest($1) AS w (name)
-             WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-            UNION
-            SELECT h.id, h.correlation_id
-              FROM public.human_interactions h
-             WHERE h.correlation_id = ANY ($1)) AS n
-     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text)) AS r
+      FROM n
+      LEFT JOIN runfold.streams a ON a.stream_id = runfold.stream_id('interaction', n.id::text)
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text), coalesce(a.archived_version, 0)) AS r
                           WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
-     CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
-     WHERE $2 IS NULL OR e.user_id = $2
+     CROSS JOIN LATERAL (SELECT i.* FROM runfold.interaction_state(CASE WHEN a.archived_at IS NULL THEN n.id END) AS i) AS s
+     WHERE a.archived_at IS NULL AND ($2 IS NULL OR e.user_id = $2)
+    UNION ALL
+    -- Of those that are archived, which have ended, the row says it.
+    SELECT n.id, h.workflow_id, h.user_id, h.status, n.name
+      FROM n
+      JOIN runfold.streams a ON a.stream_id = runfold.stream_id('interaction', n.id::text) AND a.archived_at IS NOT NULL
+      JOIN public.human_interactions h ON h.id = n.id
+     WHERE $2 IS NULL OR h.user_id = $2
 $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';

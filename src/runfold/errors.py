@@ -603,6 +603,13 @@ class RebuildRunning(RunfoldError):
     retryable = True
 
 
+class VerifyRunning(RunfoldError):
+    """Another verification of these tables in slices is running: wait for it to end."""
+
+    code = "verify_running"
+    retryable = True
+
+
 class PositionUnavailable(RunfoldError):
     """The log cannot be read as of that position or time: choose another one."""
 

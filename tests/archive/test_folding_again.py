@@ -1,4 +1,4 @@
-"""Random logs, archived in segments by the product: a rebuild with what is archived makes the same tables."""
+"""Of random logs that the product archived, a rebuild with the files makes the tables that there were before."""
 
 from __future__ import annotations
 

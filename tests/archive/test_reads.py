@@ -1,4 +1,4 @@
-"""Who asks the log for what is archived is refused with the file, or leaves it out on purpose."""
+"""Who asks the log for what is archived is refused with the file and gets no part, or leaves it out on purpose."""
 
 from __future__ import annotations
 
@@ -184,8 +184,6 @@ COMMANDS = {
 def test_commands_refuse_what_is_archived_in_words(part: Archived, what: str) -> None:
     words, skips = COMMANDS[what]
     done = command(part.url, *words)
-    if what == "a difference" and done.returncode == 0:
-        pytest.skip("the rows that are compared are read tables")
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert part.manifest.file in done.stderr
     assert "archive" in done.stderr
@@ -249,3 +247,28 @@ def test_the_past_of_a_parent_with_an_archived_child_is_refused(
             past(store, execution="parent")
         with nullcontext():
             assert past(store, streams=["execution-parent"]) == [("parent",)]
+
+
+def test_the_row_of_an_archived_execution_is_shown_without_its_attempts(part: Archived) -> None:
+    shown = command(part.url, "execution", "show", "gone")
+    assert shown.returncode == 0, shown.stderr
+    assert "SUCCESS" in shown.stdout
+    assert f"archived, in {part.manifest.file}" in shown.stdout
+    live = command(part.url, "execution", "show", "live")
+    assert "archived" not in live.stdout
+    detail = part.log.connection.execute("SELECT runfold.execution_detail('gone')").fetchall()[0][0]
+    assert (detail["status"], detail["attempts"]) == ("SUCCESS", [])
+
+
+def test_a_name_of_an_archived_question_is_known_by_its_row(
+    connection: psycopg.Connection[Any], database_url: str, tmp_path: Path
+) -> None:
+    log = Log(connection)
+    name = "00000000-0000-4000-8000-00000000aaaa"
+    log.append(f"interaction-{name}", event("InteractionRequested", workflow_id=WORKFLOW), event("InteractionTimedOut"))
+    drain(database_url)
+    query = "SELECT interaction_id, workflow_id, user_id, status, name FROM runfold.interactions_named(%s)"
+    before = connection.execute(query, ([name],)).fetchall()
+    archive_streams(database_url, tmp_path, [f"interaction-{name}"])
+    assert connection.execute(query, ([name],)).fetchall() == before
+    assert before[0][3] == "timeout"

@@ -35,8 +35,8 @@ OF_NO_ROLE = {"db start", "db stop", "db url", "db psql", "projection new", "up"
 OF_NO_ROLE |= {"schema export", "spool show", "spool refused", "otlp serve"}
 # What they need depends on where the keys are: tests/keys/test_homes.py.
 OF_NO_ROLE |= {"keys status", "keys rotate", "keys encrypt"}
-# They record nothing where the rules leave every response open, and where there is no such workflow.
-WRITES_SOMETIMES = {"response sweep", "workflow restore"}
+# They do nothing where no backfill is pending, the rules leave every response open, and there is no such workflow.
+WRITES_SOMETIMES = {"backfill run", "response sweep", "workflow restore"}
 # In a process of its own: it sets what signals do.
 LEADS = "worker"
 

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.test_documented_roles import ROLES
 from tests.docs.pages import DOCS, blocks
 from tests.docs.running import Runner
-from tests.docs.test_code_blocks import GIVEN, LANGUAGES, named
+from tests.docs.test_code_blocks import GIVEN, LANGUAGES, NOT_RUN, named
 from tests.fixtures.owned import LOGINS, OWNER, PASSWORD, Owned
 
 # What a page's code needs besides an engine's role, as the page says.
@@ -35,7 +35,7 @@ APPLICATION = "an_application"
 HOW_TOS = [
     page
     for page in sorted((DOCS / "how-to").glob("*.md"))
-    if blocks(page, *LANGUAGES) and page.stem not in WITH_VECTORS
+    if blocks(page, *LANGUAGES) and page.stem not in WITH_VECTORS and page not in NOT_RUN
 ]
 
 

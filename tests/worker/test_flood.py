@@ -67,14 +67,14 @@ def measured(url: str, *arguments: str) -> tuple[int, int | None]:
     return python, most
 
 
-def flood(log: Log) -> int:
+def flood(log: Log, count: int) -> int:
     """Append whole executions until the log has this many events; return the last position."""
     events = EXECUTION
     last = 0
     with log.connection.transaction():
-        for first in range(0, EVENTS // len(events), 500):
+        for first in range(0, count // len(events), 500):
             call = []
-            for n in range(first, min(first + 500, EVENTS // len(events))):
+            for n in range(first, min(first + 500, count // len(events))):
                 name = f"flood-{n}"
                 call.append({"stream_id": f"execution-{name}", "user_id": None, "events": [
                     {"event_id": str(uuid4()), "type": kind, "occurred_at": BASE.isoformat(),
@@ -88,14 +88,15 @@ def flood(log: Log) -> int:
     return last
 
 
-def test_a_flood_drains_in_bounded_memory(log: Log, database_url: str) -> None:
+@pytest.mark.parametrize("count", [EVENTS, pytest.param(1_000_000, marks=pytest.mark.large)])
+def test_a_flood_drains_in_bounded_memory(log: Log, database_url: str, count: int) -> None:
     log.connection.execute("SET synchronous_commit = off")
-    last = flood(log)
+    last = flood(log, count)
     python, backend = measured(database_url, "-m", "runfold", "--url", database_url, "worker", "--once")
-    print(f"{EVENTS:,} events: Python {python:,} bytes at most, a backend {backend or 0:,} private")
+    print(f"{count:,} events: Python {python:,} bytes at most, a backend {backend or 0:,} private")
     assert checkpoint(log.connection) >= last
     row = log.connection.execute("SELECT count(*) FROM public.workflow_executions WHERE status = 'SUCCESS'").fetchone()
-    assert row == (EVENTS // len(EXECUTION),)
+    assert row == (count // len(EXECUTION),)
     assert python < MOST_BYTES, f"{python:,} bytes in Python"
     if backend is None:
         pytest.skip(f"the backends' memory cannot be read here; Python needed {python:,} bytes")

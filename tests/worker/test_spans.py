@@ -133,3 +133,43 @@ def test_a_group_far_behind_is_not_passed_by(log: Log, database_url: str, monkey
     drain(database_url)
     assert moves(log.connection, "deployment")[:4] == [20, 40, 60, 80]
     assert checkpoint(log.connection, "deployment") == 100
+
+
+def test_beside_a_sparse_group_far_behind_executions_wait_for_one_batch_at_most(
+    log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert waits(log, database_url, monkeypatch, span=500) == 1
+
+
+def test_control_without_the_bound_one_look_of_the_sparse_group_reads_all_that_is_left(
+    log: Log, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AssertionError, match="in one batch"):
+        waits(log, database_url, monkeypatch, span=1_000_000)
+
+
+def waits(log: Log, url: str, monkeypatch: pytest.MonkeyPatch, *, span: int) -> int:
+    """Return how many batches of another group lie between two looks for executions, at most; all groups catch up."""
+    spans_of(monkeypatch, span)
+    log.append(QUESTION, event("InteractionRequested"))
+    for n in range(40):
+        stream = f"log-00000000-0000-4000-8000-{n:012}"
+        log.append(stream, *[event("LogAppended")] * 100)
+        log.append(f"execution-{n}", event("ExecutionCreated", execution_id=str(n)))
+    log.append(QUESTION, event("InteractionNotified"))
+    looked: list[str] = []
+    advance = projector.Projector.advance
+
+    def noted(self: Any, group: Any, *given: Any, **named: Any) -> Any:
+        looked.append(group.name)
+        return advance(self, group, *given, **named)
+
+    monkeypatch.setattr(projector.Projector, "advance", noted)
+    watch_checkpoints(log.connection)
+    assert drain(url, batch_size=50) == {}
+    far = [0, *moves(log.connection, "interaction")]
+    assert max(b - a for a, b in pairwise(far)) <= 2 * span, "all in one batch"
+    assert max(b - a for a, b in pairwise(far)) < len(log.events) / 2, "all in one batch"
+    turns = [n for n, name in enumerate(looked) if name == "execution"]
+    return max(max((looked[a:b].count(name) for name in GROUPS if name != "execution"), default=0)
+               for a, b in pairwise(turns))  # fmt: skip

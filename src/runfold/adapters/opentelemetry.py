@@ -22,6 +22,7 @@ except ImportError as missing:
 from runfold.adapters.emitting import Emits, flushed
 from runfold.adapters.spans import SpanEnd, SpanEvent, SpanRecorder, SpanStart
 from runfold.adapters.storable import MOST_BYTES
+from runfold.tracing import SCOPE
 
 
 class RunfoldSpanProcessor(SpanProcessor):
@@ -52,7 +53,7 @@ class RunfoldSpanProcessor(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the span has its parent
         """Record that a span begins."""
         context = span.get_span_context()
-        if not context.trace_flags.sampled:
+        if not context.trace_flags.sampled or _is_ours(span):
             return
         self._recorder.begin(
             SpanStart(
@@ -70,7 +71,7 @@ class RunfoldSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Record that a span has ended, with its attributes, events and status."""
         context = span.get_span_context()
-        if context is None or not context.trace_flags.sampled:
+        if context is None or not context.trace_flags.sampled or _is_ours(span):
             return
         self._recorder.end(
             format_trace_id(context.trace_id),
@@ -95,6 +96,12 @@ class RunfoldSpanProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Return whether all that was emitted has been acknowledged in that time."""
         return flushed(self._emitter, timeout_millis / 1000)
+
+
+def _is_ours(span: ReadableSpan) -> bool:
+    """Whether runfold made the span: recording what it records would never end."""
+    scope = span.instrumentation_scope
+    return scope is not None and scope.name == SCOPE
 
 
 def _attributes(attributes: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -30,11 +30,14 @@ def diff(
 
     Statuses, attempts, inputs, outputs and errors are compared; times are only shown. Exit code 1 when they differ.
     """
-    from runfold.reading.executions import read_execution
+    from runfold.reading.executions import read_execution, require_history
     from runfold.reading.past.compare import diff_executions
 
     with open_database(shared=True) as connection:
-        found = diff_executions(read_execution(connection, first, logs=0), read_execution(connection, second, logs=0))
+        sides = [read_execution(connection, each, logs=0) for each in (first, second)]
+        # Attempts are compared, too, and come from the log.
+        require_history(connection, [side["execution_id"] for side in sides])
+        found = diff_executions(*sides)
     if as_json:
         print_json(found)
     else:

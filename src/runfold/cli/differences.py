@@ -11,6 +11,8 @@ from runfold.cli.output import print_table, print_text, progress_on_stderr
 if TYPE_CHECKING:
     from runfold.projections.reconciling.pair import Difference
 
+_NO_DIGITS = str.maketrans("", "", "0123456789,")
+
 SHOWN = 20
 """The number of differences of a table that are printed by default."""
 
@@ -64,12 +66,14 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[str, str, int, int], None
         Rate(),
         TimeRemainingColumn(),
     )
-    tasks: dict[tuple[str, str], TaskID] = {}
+    tasks: dict[str, TaskID] = {}
     with progress_on_stderr(*columns, shown=shown) as progress:
 
         def show(group: str, step: str, done: int, total: int) -> None:
-            if (group, step) not in tasks:
-                tasks[group, step] = progress.add_task(f"{group}: {step}", total=total)
-            progress.update(tasks[group, step], completed=done, total=total)
+            # A step whose words count goes on in its bar.
+            bar = f"{group}: {step}".translate(_NO_DIGITS)
+            if bar not in tasks:
+                tasks[bar] = progress.add_task("", total=total)
+            progress.update(tasks[bar], description=f"{group}: {step}", completed=done, total=total)
 
         yield show

@@ -131,17 +131,20 @@ def show(
 
     Signs of the bars: ━ work, × failed attempt, ░ pause, ' log line.
     """
-    from runfold.reading.executions import read_execution, read_reasons
+    from runfold.reading.executions import archived_in, read_execution, read_reasons
 
     with open_database(shared=True) as connection:
         found = read_execution(connection, execution_id, logs=logs)
         if full:
             found["reasons"] = read_reasons(connection, found["execution_id"])
+        file = archived_in(connection, found["execution_id"])
         found = opened(found)
     if as_json:
         print_json(found)
         return
     _print_execution(found, now=time.time() * 1000, lines=lines)
+    if file is not None:
+        print_text(f"its events are archived, in {file}: earlier attempts and reasons are not shown")
 
 
 @app.command(epilog="Example: runfold execution at 173688 --event 12")

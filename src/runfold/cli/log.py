@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runfold.cli._connection import open_database
 from runfold.cli.differences import progress_bar
+from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_facts, print_json, print_json_line, print_text
 
 if TYPE_CHECKING:
@@ -30,6 +32,15 @@ def verify(
     to_position: Annotated[
         int | None, typer.Option("--to", min=1, help="Verify up to this position.", show_default="the safe head")
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive",
+            metavar="FOLDER",
+            show_default="RUNFOLD_ARCHIVE",
+            help="The folder of the archive, for what left.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compare the events of the log with its seals, and name the first range and event that differ.
@@ -47,6 +58,7 @@ def verify(
             connection,
             from_position=from_position,
             to_position=to_position,
+            archive=archive or settings().archive,
             progress=lambda position, upto: progress("log", "verify", position, upto),
         )
     if as_json:
@@ -77,8 +89,8 @@ def _print_verified(found: LogVerification) -> None:
         )
     if found.archived_ranges:
         print_text(
-            f"not checked: {found.archived_events:,} events of {found.archived_ranges:,} ranges in archives that could"
-            " not be read; see `runfold archive list`"
+            f"not checked: {found.archived_events:,} events of {found.archived_ranges:,} ranges that have left for the"
+            f" archive, which could not be read: {found.unread}"
         )
 
 

@@ -58,9 +58,13 @@ def _pending_backfills(url: str, chosen: Settings) -> list[str]:
     """Return the names of the backfills that migrations have entered and nobody has run to their end."""
     from runfold.database.backfills import read_backfills
     from runfold.database.connections import connect
+    from runfold.errors import PermissionDenied
 
     with connect(url, chosen, application="runfold migrate", autocommit=True, shared=True) as connection:
-        return [each.name for each in read_backfills(connection) if each.pending]
+        try:
+            return [each.name for each in read_backfills(connection) if each.pending]
+        except PermissionDenied:
+            return []  # any login may look how far the schema is
 
 
 def register(root: typer.Typer) -> None:

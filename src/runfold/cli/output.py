@@ -36,11 +36,11 @@ def print_json(value: Any) -> None:
     _write(_escaped(text.decode()))
 
 
-def print_json_line(value: Any) -> None:
+def print_json_line(value: Any, *, err: bool = False) -> None:
     """Print the value as JSON in one line, for output that comes piece by piece."""
     import orjson
 
-    _write(_escaped(orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z).decode()))
+    _write(_escaped(orjson.dumps(value, default=_encode, option=orjson.OPT_UTC_Z).decode()), err=err)
 
 
 def print_text(text: str = "", *, err: bool = False) -> None:

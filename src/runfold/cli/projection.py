@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runfold.projections.reconciling.pair import Difference
     from runfold.projections.reconciling.rebuild import Rebuilt
     from runfold.projections.reconciling.verify import Verification
+    from runfold.projections.reconciling.verify_slices import SliceDone
 
 app = typer.Typer(help="Projections: the folds of the read tables.", no_args_is_help=True)
 
@@ -76,36 +77,71 @@ def verify(
     all_differences: Annotated[
         bool, typer.Option("--all-differences", help="Print each difference when it is found; with --json, one a line.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the slices that an interrupted verification noted.")
+    ] = False,
+    slice_events: Annotated[
+        int | None,
+        typer.Option(
+            "--slice-events",
+            min=1,
+            help="Verify in slices of about this many events, each in a snapshot of its own.",
+            show_default="100,000 in a log of more than 1,000,000; else all at once",
+        ),
+    ] = None,
     projections: Projections = None,  # noqa: ARG001 - it is in the settings
     as_json: Json = False,
 ) -> None:
     """Fold the log again and compare whole rows of the result with the read tables.
 
-    Changes nothing and blocks nobody. Prints the columns that differ; exit code 1 when a row differs.
+    Changes nothing and blocks nobody. Prints the columns that differ; exit code 1 when a row differs. A large log is
+    verified in slices, none of which keeps a snapshot for longer than a minute; with --json, each is a line on stderr.
     """
     from runfold.database.sessions import refuse_read_only
     from runfold.projections.reconciling.verify import SHOWN as KEPT
     from runfold.projections.reconciling.verify import verify as verify_projections
+    from runfold.projections.reconciling.verify_slices import EVENTS_A_SLICE, is_large, verify_in_slices
 
     if sample is not None and stream is not None:
         raise typer.BadParameter("--sample and --stream exclude each other: give one of them", param_hint="--sample")
+    some = sample is not None or stream is not None
+    if (some or archived) and (resume or slice_events is not None):
+        raise typer.BadParameter(
+            "a sample, a stream and the archive are not verified in slices: leave --resume and --slice-events out",
+            param_hint="--resume",
+        )
     known = catalogue()
+    shown = None if all_differences else limit or KEPT
+    tell = _tell(as_json=as_json) if all_differences else None
     with open_database(exact=True) as connection, progress_bar(shown=not as_json and not all_differences) as progress:
         # It notes that it was done, and folds into temporary tables.
         refuse_read_only(connection, "this command")
-        found = verify_projections(
-            connection,
-            known,
-            names or [],
-            streams=None if stream is None else [stream],
-            sample=sample,
-            seed=seed,
-            limit=None if all_differences else limit or KEPT,
-            on_difference=_tell(as_json=as_json) if all_differences else None,
-            progress=lambda group, position, upto: progress(group, "fold", position, upto),
-            login=user_login(known),
-            archive=archive_folder(folder) if archived else None,
-        )
+        if not (some or archived) and (resume or slice_events is not None or is_large(connection)):
+            found = verify_in_slices(
+                connection,
+                known,
+                names or [],
+                resume=resume,
+                events=slice_events or EVENTS_A_SLICE,
+                limit=shown,
+                on_difference=tell,
+                progress=_slices(progress, as_json=as_json),
+                login=user_login(known),
+            )
+        else:
+            found = verify_projections(
+                connection,
+                known,
+                names or [],
+                streams=None if stream is None else [stream],
+                sample=sample,
+                seed=seed,
+                limit=shown,
+                on_difference=tell,
+                progress=lambda group, position, upto: progress(group, "fold", position, upto),
+                login=user_login(known),
+                archive=archive_folder(folder) if archived else None,
+            )
     if all_differences and as_json:
         for verification in found:
             print_json_line({"verification": verification})
@@ -115,6 +151,18 @@ def verify(
         _print_verified(found, shown=0 if all_differences else limit or SHOWN)
     if any(verification.differing for verification in found):
         raise typer.Exit(1)
+
+
+def _slices(bar: Callable[[str, str, int, int], None], *, as_json: bool) -> Callable[[SliceDone], None]:
+    """Return a function that shows a slice: as a line of JSON on stderr, or in the bar of its group."""
+
+    def show(done: SliceDone) -> None:
+        if as_json:
+            print_json_line({"slice": done}, err=True)
+            return
+        bar(done.group, f"{done.slices:,} slices, {done.rows:,} rows", min(done.events, done.of_events), done.of_events)
+
+    return show
 
 
 def _tell(*, as_json: bool) -> Callable[[str, Difference], None]:

@@ -43,6 +43,7 @@ from runfold.events import Event
 from runfold.events.codec import written_event
 from runfold.events.encoding import encoding_with
 from runfold.events.envelope import NewEvent
+from runfold.tracing import carried
 
 OnRefused = Callable[[NewEvent | Event, Exception], None]
 """Is called in the sender's thread with the event that was refused, and with the reason."""
@@ -381,7 +382,9 @@ def _enveloped(
     metadata: Mapping[str, Any] | None,
 ) -> NewEvent:
     if isinstance(event, Event):
-        return NewEvent.of(event, event_id=event_id, metadata=metadata, occurred_at=occurred_at)
+        return NewEvent.of(event, event_id=event_id, metadata=carried(metadata), occurred_at=occurred_at)
+    if (traced := carried(event.metadata if metadata is None else metadata)) is not event.metadata:
+        metadata = traced
     given = {"event_id": event_id, "occurred_at": occurred_at, "metadata": metadata}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return replace(event, **changes) if changes else event

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from runfold.errors import ExtraMissing
 from runfold.health.metrics import METRICS
@@ -22,12 +21,13 @@ try:
     )
     from prometheus_client.exposition import choose_encoder
     from prometheus_client.process_collector import ProcessCollector
+    from prometheus_client.registry import Collector
 except ImportError as missing:
     raise ExtraMissing(
         "metrics need prometheus-client", hint="pip install 'runfold[health]'", extra="health"
     ) from missing
 
-__all__ = ["Metric", "WorkerCollector", "choose_encoder", "family", "histogram", "registry_of"]
+__all__ = ["Collector", "Metric", "WorkerCollector", "choose_encoder", "family", "histogram", "registry_of"]
 
 Values = Mapping[str | None, float]
 
@@ -57,7 +57,7 @@ def _text(bound: float) -> str:
     return repr(float(bound))
 
 
-class WorkerCollector:
+class WorkerCollector(Collector):
     """What a worker counts, and what it read of the database last."""
 
     def __init__(self, numbers: Numbers, sampler: Sampler) -> None:
@@ -101,7 +101,7 @@ class WorkerCollector:
             yield "disk_days_left", sample.days_left
 
 
-def registry_of(*collectors: Any) -> CollectorRegistry:
+def registry_of(*collectors: Collector) -> CollectorRegistry:
     """Return a registry of these collectors and of this process: its CPU, memory and open files."""
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)

@@ -200,6 +200,17 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 bound=_bound("RunfoldWalArchiveLate"),
             ),
             Panel(
+                "Sealed and archived",
+                (
+                    ("max(~sealed_position$)", "sealed"),
+                    ("max(~archived_position$)", "archived"),
+                    ("max(~safe_head_position$)", "settled"),
+                ),
+            ),
+            Panel(
+                "Age of the last backup", (("max(~backup_age_seconds$)", ""),), "s", bound=_bound("RunfoldBackupOld")
+            ),
+            Panel(
                 "Tables: verified",
                 (("max by (table) (~verified_age_seconds$)", "{{table}}"),),
                 "s",

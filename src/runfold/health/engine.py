@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from runfold.client.pools import PoolNumbers
-from runfold.health.collector import Metric, family
+from runfold.health.collector import Collector, Metric, family
 
 _OF_POOL = {
     "pool_size": "size",
@@ -46,8 +46,8 @@ class HasMetrics(Protocol):
         ...
 
 
-@dataclass
-class EngineCollector:
+@dataclass(eq=False)
+class EngineCollector(Collector):
     """The metrics of an engine's process, for a registry of prometheus_client's: register it with the engine's own.
 
         REGISTRY.register(EngineCollector(store, {"main": emitter}))

@@ -36,6 +36,14 @@ MILLISECONDS = 5_000
 MOST_LABELS = 200
 """The most subscriptions, tables or standbys that have a metric of their own, those that are furthest behind first."""
 
+PARTS: Mapping[str, LiteralString] = {
+    "archives": statement("part_archives"),
+    "backfills": statement("part_backfills"),
+    "backups": statement("part_backups"),
+    "seals": statement("part_seals"),
+}
+"""The parts of the query by the table that they read: while a store is upgraded, its schema may be an older one."""
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -156,7 +164,12 @@ class Sampler:
 
     def _look_around(self, connection: psycopg.Connection[Any]) -> None:
         may_ask, data = connection.execute(statement("sampling_rights")).fetchone() or (False, None)
-        self._query = statement("sample").replace("{wal_bytes}", statement("wal_bytes") if may_ask else "NULL::bigint")
+        parts = connection.execute(statement("parts"), {"names": list(PARTS)}).fetchall()
+        whole: LiteralString = statement("sample")
+        for name, is_there in parts:
+            if is_there:
+                whole += "\n" + PARTS[name]
+        self._query = whole.replace("{wal_bytes}", statement("wal_bytes") if may_ask else "NULL::bigint")
         host = connection.info.host
         is_local = host.startswith("/") or host in _LOOPBACK
         self._data = Path(data) if data is not None and is_local and Path(data).is_dir() else None

@@ -178,6 +178,11 @@ SELECT name, version FROM runfold.projections WHERE group_name = %(group)s
 -- The position of a group's checkpoint. Parameters: group.
 SELECT position FROM runfold.checkpoints WHERE group_name = %(group)s
 
+-- name: clear_verify_notes
+-- Forgets the verification of a group in slices. Parameters: group. The runner puts in where the notes are.
+WITH gone AS (DELETE FROM {notes}.verify_differences WHERE group_name = %(group)s)
+DELETE FROM {notes}.verify_slices WHERE group_name = %(group)s
+
 -- name: compare_all
 -- The keys of all rows that differ now, nothing being locked, in a temporary table: a query that makes a table can
 -- run in parallel, where one that inserts cannot. The runner puts in the names.
@@ -190,6 +195,10 @@ SELECT {either_key}
 -- name: copies_are_due
 -- Whether a copy of workflow_status in workflows is to be made now.
 SELECT EXISTS (SELECT FROM runfold.stale_workflows WHERE try_at <= clock_timestamp())
+
+-- name: count_differences
+-- How many rows of a projection are noted to differ. Parameters: group, projection. The runner puts in where the notes are.
+SELECT count(*) FROM {notes}.verify_differences WHERE group_name = %(group)s AND projection = %(projection)s
 
 -- name: deferrable_constraints
 -- The constraints of these tables that may speak at commit only. Parameters: tables (text[], schema.table).
@@ -316,10 +325,24 @@ SELECT {folded_columns} FROM {shadow_seen} AS folded JOIN {numbered} AS s ON {sh
  WHERE s.number > %(after)s AND s.number <= %(upto)s
     ON CONFLICT DO NOTHING
 
+-- name: known_streams
+-- Those of these streams that exist. Parameters: streams (text[]).
+SELECT s.stream_id FROM runfold.streams s WHERE s.stream_id = ANY (%(streams)s)
+
 -- name: land_rebuild
 -- Lands a group's rebuild: parks what it left out, and moves a checkpoint that lies beyond the shadows back to them.
 -- Parameters: group.
 SELECT runfold.land_rebuild(%(group)s)
+
+-- name: latest_of_workflows
+-- The executions that may be the latest of some workflows at a position: mostly one of each workflow, and several if only
+-- a fold can decide. Parameters: those of executions_of_workflows, which the caller puts in.
+SELECT x.stream_id
+  FROM (SELECT e.stream_id, e.latest,
+               max(e.earliest) FILTER (WHERE e.plain AND e.created > e.deleted) OVER (PARTITION BY e.workflow) AS reached
+          FROM ({executions}) AS e
+         WHERE e.last_created > e.surely_deleted) AS x
+ WHERE x.reached IS NULL OR x.latest >= x.reached
 
 -- name: leave_out_stream
 -- Leaves a stream that cannot be folded out of a rebuild. Parameters: group, stream, position, sqlstate, error.
@@ -344,10 +367,18 @@ SELECT last_value - (NOT is_called)::integer FROM runfold.events_position
 -- An empty table for the keys of rows that may differ. The runner puts in the names.
 CREATE TEMPORARY TABLE {suspects} AS SELECT {key_columns} FROM {live} AS live WITH NO DATA
 
+-- name: make_verify_notes
+-- Makes notes of the session's own, for a login that may not write runfold's. The runner puts in the table.
+CREATE TEMPORARY TABLE IF NOT EXISTS {table} (LIKE runfold.{table} INCLUDING ALL)
+
 -- name: may_fold_read_tables
 -- The session's role, and whether it may fold runfold's groups: lead, and write their tables. Parameters: none.
 SELECT current_user,
        has_table_privilege('runfold.leader', 'UPDATE') AND has_table_privilege('public.workflow_executions', 'INSERT')
+
+-- name: may_note_slices
+-- Whether this login may note which slices are verified.
+SELECT has_table_privilege('runfold.verify_slices', 'INSERT') AND has_table_privilege('runfold.verify_differences', 'INSERT')
 
 -- name: missing_tables
 -- Those of some tables that do not exist. Parameters: tables (text[], with their schemas).
@@ -365,6 +396,21 @@ SELECT runfold.move_checkpoint(%(group)s, %(after)s, %(upto)s, %(epoch)s)
 -- Notes the version of the file that a table was rebuilt with. Parameters: group, name, version, digest.
 SELECT runfold.note_built(%(group)s, %(name)s, %(version)s, %(digest)s)
 
+-- name: note_differences
+-- Notes rows that differ; returns which of them (their numbers, from 1) were not noted before, or not so.
+-- A row is surplus in the slice whose stream it names, and different in the slice whose stream makes it: then it is different.
+-- Parameters: group, projection, keys, kinds, columns (text[] each), derived. The runner puts in where the notes are.
+WITH given AS (
+    SELECT g.* FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(columns)s::text[]) WITH ORDINALITY AS g (key, kind, columns, number)
+), noted AS (
+    INSERT INTO {notes}.verify_differences AS d (group_name, projection, key, kind, columns, derived)
+    SELECT %(group)s, %(projection)s, key::jsonb, kind, columns::jsonb, %(derived)s FROM given
+        ON CONFLICT (group_name, projection, derived, key) DO UPDATE SET kind = excluded.kind, columns = excluded.columns
+     WHERE d.kind = 'surplus' AND excluded.kind = 'different'
+    RETURNING d.key
+)
+SELECT g.number FROM given g JOIN noted n ON n.key = g.key::jsonb ORDER BY g.number
+
 -- name: note_folded
 -- Notes that a group's shadows are folded from a position up to another; false where they are at another position.
 -- Parameters: group, after, upto.
@@ -377,6 +423,13 @@ UPDATE runfold.checkpoints c
    SET retried_sqlstate = %(sqlstate)s, retried_error = %(error)s, retried_since = coalesce(c.retried_since, clock_timestamp())
  WHERE c.group_name = %(group)s AND EXISTS (SELECT FROM runfold.leader l WHERE l.epoch = %(epoch)s)
 
+-- name: note_slice
+-- Notes a verified slice. Parameters: group, part, slice, digest, upto, position, events, rows, seconds.
+-- The runner puts in where the notes are.
+INSERT INTO {notes}.verify_slices (group_name, part, slice, digest, upto, position, events, rows, seconds)
+VALUES (%(group)s, %(part)s, %(slice)s, %(digest)s, %(upto)s, %(position)s, %(events)s, %(rows)s, %(seconds)s)
+    ON CONFLICT (group_name, part, slice) DO NOTHING
+
 -- name: note_slow_copy
 -- Notes that the first copy that is due takes too long. Parameters: sqlstate, error.
 SELECT runfold.note_copy_failed(NULL, %(sqlstate)s, %(error)s)
@@ -387,6 +440,22 @@ SELECT runfold.note_copy_failed(NULL, %(sqlstate)s, %(error)s)
 UPDATE runfold.checkpoints c
    SET stopped_sqlstate = NULL, stopped_error = %(reason)s, stopped_at = CASE WHEN %(reason)s::text IS NOT NULL THEN clock_timestamp() END
  WHERE c.group_name = %(group)s AND c.stopped_error IS DISTINCT FROM %(reason)s
+
+-- name: noted_differences
+-- The rows of a projection that are noted to differ, by key. Parameters: group, projection, limit (null: all).
+-- The runner puts in where the notes are.
+SELECT d.key, d.kind, d.columns
+  FROM {notes}.verify_differences d
+ WHERE d.group_name = %(group)s AND d.projection = %(projection)s
+ ORDER BY d.derived, d.key
+ LIMIT %(limit)s
+
+-- name: noted_slices
+-- The slices of a group that are verified, in order. Parameters: group, digest. The runner puts in where the notes are.
+SELECT s.part, s.slice, s.upto, s.position, s.events, s.rows, s.seconds
+  FROM {notes}.verify_slices s
+ WHERE s.group_name = %(group)s AND s.digest = %(digest)s
+ ORDER BY s.part, s.slice
 
 -- name: number_missing
 -- Numbers the suspects that the live table lacks, to insert them in parts. The runner puts in the names.
@@ -541,6 +610,15 @@ SELECT {surplus_keys}, {missing_keys}
   JOIN {found} AS s ON {shadow_is_suspect}
  WHERE x.surplus AND s.missing
 
+-- name: row_ids_of_streams
+-- Of some ids those that are the row_id of a stream of some categories. Reads the rows of all these streams.
+-- Parameters: values (uuid[]), categories (text[]).
+SELECT r.id::text
+  FROM unnest(%(categories)s::text[]) AS c (category)
+  JOIN runfold.streams s ON s.stream_id > (c.category || '-') COLLATE "C" AND s.stream_id < (c.category || '.') COLLATE "C"
+ CROSS JOIN LATERAL (SELECT runfold.row_id(s.stream_id, c.category, runfold.stream_name(s.stream_id)) AS id) AS r
+ WHERE r.id = ANY (%(values)s::uuid[])
+
 -- name: sample_streams
 -- Some streams, always the same for the same seed and log. Parameters: seed, streams (how many), upto.
 SELECT stream_id FROM runfold.streams
@@ -553,6 +631,19 @@ SELECT stream_id FROM runfold.streams
 -- statements, each with a view of its own, without waiting for the answer between them.
 -- Parameters: least.
 SELECT set_config('runfold.head', greatest(%(least)s::bigint, runfold.safe_head())::text, false)::bigint
+
+-- name: slice_of_streams
+-- The next streams of a category, about so many events of them, and those events; one stream at least.
+-- Parameters: after, before (names that are no streams'), upto (a position), events.
+SELECT n.stream_id, n.version
+  FROM (SELECT m.stream_id, m.version, sum(m.version) OVER (ORDER BY m.stream_id) - m.version AS behind
+          FROM (SELECT s.stream_id, greatest(s.version, 1) AS version
+                  FROM runfold.streams s
+                 WHERE s.stream_id > %(after)s COLLATE "C" AND s.stream_id < %(before)s COLLATE "C" AND s.first_position <= %(upto)s
+                 ORDER BY s.stream_id
+                 LIMIT %(events)s) AS m) AS n
+ WHERE n.behind < %(events)s
+ ORDER BY n.stream_id
 
 -- name: stop_group
 -- Notes why a group cannot be folded at all.
@@ -580,8 +671,12 @@ SELECT e.position
 -- The types of a stream's events. Parameters: stream.
 SELECT DISTINCT e.type
   FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
- WHERE s.stream_id = %(stream)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
+ CROSS JOIN LATERAL (SELECT x.type
+                       FROM runfold.events x
+                      WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                        AND x.stream_version BETWEEN 0 AND 9223372036854775807
+                     OFFSET 0) AS e
+ WHERE s.stream_id = %(stream)s
 
 -- name: streams_between
 -- The streams with an event of some types between two positions. Parameters: after, upto, types (text[]).
@@ -646,6 +741,14 @@ SELECT ARRAY(SELECT a.attname::text
   FROM pg_index i
  WHERE i.indrelid = %(table)s::regclass AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
 
+-- name: traceparents
+-- The spans of OpenTelemetry that the events of a batch name, a few of them. Parameters: after, upto, types (text[]), most.
+SELECT DISTINCT e.metadata ->> 'traceparent'
+  FROM (SELECT x.metadata FROM runfold.events x
+         WHERE x.position > %(after)s AND x.position <= %(upto)s AND x.type = ANY (%(types)s) AND x.metadata ? 'traceparent'
+         ORDER BY x.position LIMIT 1000) AS e
+ LIMIT %(most)s
+
 -- name: types_between
 -- Which of these types occur between two positions. Parameters: after, upto, types (text[]). The runner puts in the relation of events.
 SELECT DISTINCT type FROM {events} AS e WHERE position > %(after)s AND position <= %(upto)s AND type = ANY (%(types)s)
@@ -663,6 +766,14 @@ UPDATE {live} AS live SET {assignments}
 -- name: user_advisory_locks
 -- A row where a session holds an advisory lock or waits for one. Parameters: pid.
 SELECT true FROM pg_locks l WHERE l.pid = %(pid)s AND l.locktype = 'advisory' LIMIT 1
+
+-- name: values_of_rows
+-- The next values of a table's column, in order. Parameters: after (null: from the first), limit. The runner puts in the names.
+SELECT DISTINCT t.{column}::text, t.{column} FROM {live} AS t WHERE {beyond} ORDER BY t.{column} LIMIT %(limit)s
+
+-- name: verify_unlock
+-- Lets another session verify a group in slices. Parameters: key.
+SELECT pg_advisory_unlock(hashtextextended(%(key)s, 0))
 
 -- name: write_renamed
 -- Gives them their key back, and everything else that differs. The runner puts in the names.

@@ -157,6 +157,20 @@ def read_reasons(connection: psycopg.Connection[Any], execution_id: str, *, upto
         return cursor.execute(statement("execution_reasons"), parameters).fetchall()
 
 
+def archived_in(connection: psycopg.Connection[Any], execution_id: str) -> str | None:
+    """Return the files in which an execution's events are archived, None where they are in the log."""
+    row = connection.execute(statement("archive_of_stream"), {"stream": f"execution-{execution_id}"}).fetchone()
+    return None if row is None else str(row[0])
+
+
+def require_history(connection: psycopg.Connection[Any], execution_ids: list[str]) -> None:
+    """Return if the events of these executions are in the log; raises StreamArchived."""
+    from runfold.projections.reconciling.archived import require_streams_in_log
+
+    with connection.cursor() as cursor:
+        require_streams_in_log(cursor, [f"execution-{execution_id}" for execution_id in execution_ids])
+
+
 def _bound(name: str, schema: LiteralString) -> LiteralString:
     return statement(name).replace("{tables}", schema)
 

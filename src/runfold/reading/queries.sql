@@ -1,6 +1,7 @@
 -- The short statements of this room, by name. A statement of 14 lines or more has its own file in sql/.
 -- The bounds of stream_version leave nothing out. Without statistics the planner expects few events between them, and so finds
 -- a stream's events by the index of streams; without them it would read the index of all positions as well.
+-- A subquery that is LATERAL looks only into the partitions between the stream's positions; a join of the two looks into each.
 
 -- name: columns_of_table
 -- A table's columns with their types, and whether one alone is unique. Parameters: table (schema.table).
@@ -65,6 +66,10 @@ SELECT d.group_name, d.stream_id, d.position, d.stream_version, d.type, d.reason
 -- Forgets a subscription's bookmark. Parameters: name.
 DELETE FROM runfold.subscriptions s WHERE s.name = %(name)s
 
+-- name: archive_of_stream
+-- Where a stream is archived; no row: it is in the log. Parameters: stream.
+SELECT runfold.archive_of_stream(s.stream_id) ->> 'file' FROM runfold.streams s WHERE s.stream_id = %(stream)s AND s.archived_at IS NOT NULL
+
 -- name: archived_latest
 -- The executions of some workflows that are archived, and may be the latest one up to a position: none that is in the log began
 -- later. Parameters: workflows (text[], lower case), upto.
@@ -101,11 +106,15 @@ SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
 -- The first events of a stream after a position. Parameters: stream, position, types (text[], null: any), limit.
 SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
   FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
- WHERE s.stream_id = %(stream)s AND e.position > %(position)s AND e.stream_version BETWEEN 0 AND 9223372036854775807
-   AND (%(types)s::text[] IS NULL OR e.type = ANY (%(types)s))
+ CROSS JOIN LATERAL (SELECT x.*
+                       FROM runfold.events x
+                      WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                        AND x.position > %(position)s AND x.stream_version BETWEEN 0 AND 9223372036854775807
+                        AND (%(types)s::text[] IS NULL OR x.type = ANY (%(types)s))
+                      ORDER BY x.position
+                      LIMIT %(limit)s) AS e
+ WHERE s.stream_id = %(stream)s
  ORDER BY e.position
- LIMIT %(limit)s
 
 -- name: events_in_scope
 -- The events of a group up to a position, in order, with their types, streams and tenants. Parameters: types (text[]),
@@ -125,12 +134,12 @@ SELECT x.*, w.name AS workflow
 
 -- name: execution_attempts
 -- The attempts of an execution's nodes, oldest first. They come from the log, because a row keeps only the last attempt,
--- and end at the last event that was folded into the row. Parameters: execution_id, limit.
+-- and end at the last event that was folded into the row. None of an execution that is archived. Parameters: execution_id, limit.
 -- The caller replaces {tables} by the schema of the live tables, or of those of the past.
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
-  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text)) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text), runfold.archived_version(runfold.stream_id('execution', %(execution_id)s::text))) AS e
   JOIN {tables}.node_executions n
     ON n.execution_id = %(execution_id)s AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
  WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
@@ -180,7 +189,7 @@ SELECT p.* FROM {tables}.workflow_execution_pauses p
 SELECT e.stream_version, e.position, e.type, e.occurred_at, e.data ->> 'activation' AS activation, e.data ->> 'pause' AS pause,
        e.data ->> 'by' AS by, coalesce(e.data ->> 'reason', e.data ->> 'resume_trigger', e.data ->> 'action') AS reason,
        e.data -> 'data' AS data
-  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text)) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', %(execution_id)s::text), runfold.archived_version(runfold.stream_id('execution', %(execution_id)s::text))) AS e
  WHERE e.data ?| '{reason,by,resume_trigger,action}' AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
  ORDER BY e.stream_version
  LIMIT %(limit)s
@@ -212,9 +221,9 @@ SELECT g.name AS "group", coalesce(c.position, 0) AS checkpoint, c.moved_at, c.s
 SELECT bound, pid, prepared_gid, application_name, state, since FROM runfold.head_holders() LIMIT 10
 
 -- name: history
--- The events of a stream, oldest first. Parameters: stream, limit.
+-- The events of a stream that are in the log, oldest first. Parameters: stream, limit.
 SELECT e.stream_version, e.position, e.type, e.occurred_at, e.data
-  FROM runfold.read_stream(%(stream)s::text) AS e
+  FROM runfold.read_stream(%(stream)s::text, runfold.archived_version(%(stream)s::text)) AS e
  ORDER BY e.stream_version
  LIMIT %(limit)s
 
@@ -232,16 +241,6 @@ SELECT s.stream_id
   FROM runfold.streams s
  WHERE s.stream_id = ANY (%(streams)s) AND (%(tenant)s::uuid IS NULL OR s.user_id = %(tenant)s)
  ORDER BY s.stream_id
-
--- name: latest_of_workflows
--- The executions that may be the latest of some workflows at a position: mostly one of each workflow, and several if only
--- a fold can decide. Parameters: those of executions_of_workflows, which the caller puts in.
-SELECT x.stream_id
-  FROM (SELECT e.stream_id, e.latest,
-               max(e.earliest) FILTER (WHERE e.plain AND e.created > e.deleted) OVER (PARTITION BY e.workflow) AS reached
-          FROM ({executions}) AS e
-         WHERE e.last_created > e.surely_deleted) AS x
- WHERE x.reached IS NULL OR x.latest >= x.reached
 
 -- name: parked_streams
 -- Parked streams, newest first, with the error and the number of events behind the poison event.

@@ -17,6 +17,7 @@ from runfold.reference.doctor import doctor_page
 from runfold.reference.errors import errors_page
 from runfold.reference.events import events_page
 from runfold.reference.functions import functions_page
+from runfold.reference.metrics import metrics_page
 from runfold.reference.tables import tables_page
 
 FOLDER = Path(runfold.__file__).parents[2] / "docs" / "reference"
@@ -34,6 +35,7 @@ def pages(connection: psycopg.Connection[Any]) -> dict[str, str]:
         "cli.md": cli_page(),
         "errors.md": errors_page(),
         "doctor.md": doctor_page(),
+        "metrics.md": metrics_page(),
         **{file.name: file.text() for file in FILES.values()},
     }
 

@@ -51,3 +51,8 @@ SELECT last_position, encode(seal, 'hex') FROM runfold.seals WHERE last_position
 -- name: log_identity
 -- Which log this is.
 SELECT id::text FROM runfold.log_identity
+
+-- name: streams_that_left
+-- Those of some streams that left the log, and up to which version. Parameters: streams (text[]).
+SELECT stream_id, coalesce(archived_version, version)
+  FROM runfold.streams WHERE stream_id = ANY (%(streams)s::text[]) AND archived_at IS NOT NULL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import psycopg
@@ -11,7 +12,8 @@ import psycopg
 from runfold.database.safe_head import safe_head
 from runfold.errors import InvalidInput
 from runfold.runtime_sql import runtime_sql
-from runfold.seals.marks import Kind, compare_marks, read_marks
+from runfold.seals.archived import UNREADABLE, Archives
+from runfold.seals.marks import Difference, Kind, Mark, compare_marks, read_marks
 from runfold.seals.sealing import read_sealed_position
 
 statement = runtime_sql("runfold.seals")
@@ -60,7 +62,8 @@ class LogVerification:
     """What was verified of the log, what differs, and what was not checked.
 
     `ranges` and `events` were checked. `differing` counts ranges; `differences` holds the first of them. Not checked
-    are `unsealed_events`, behind the last seal, and the `archived_events` of `archived_ranges` that could not be read.
+    are `unsealed_events`, behind the last seal, and the `archived_events` of `archived_ranges` that could not be read;
+    `unread` says why the first of them could not.
     """
 
     from_position: int
@@ -73,6 +76,7 @@ class LogVerification:
     unsealed_events: int = 0
     archived_ranges: int = 0
     archived_events: int = 0
+    unread: str | None = None
 
     @property
     def unchecked_events(self) -> int:
@@ -102,11 +106,13 @@ def verify_log(
     *,
     from_position: int = 1,
     to_position: int | None = None,
+    archive: Path | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> LogVerification:
     """Return how the log compares with its seals, for the ranges that hold a part of these positions.
 
-    `to_position` None: up to the safe head. `progress` is called with the position reached and the last one. The
+    `to_position` None: up to the safe head. `archive` is the folder of the archive, whose files are read where events
+    have left the log. `progress` is called with the position reached and the last one. The
     connection is in autocommit: each range has a snapshot of its own, so nothing is held for long. Raises InvalidInput
     for positions out of order.
     """
@@ -121,8 +127,9 @@ def verify_log(
     if to_position is not None:
         upto = min(upto, to_position)
     found = LogVerification(from_position, upto, read_sealed_position(connection))
+    look = _Look(connection, Archives(connection, archive), found)
     for sealed in _ranges(connection, from_position - 1, upto):
-        _verify_range(connection, sealed, found)
+        look.at(sealed)
         progress(min(sealed.last, upto), upto)
     (found.unsealed_events,) = connection.execute(
         statement("unsealed_events"), {"after": max(found.sealed_position, from_position - 1), "upto": upto}
@@ -139,41 +146,93 @@ def _ranges(connection: psycopg.Connection[Any], after: int, upto: int) -> Itera
         after = rows[-1][1]
 
 
-def _verify_range(connection: psycopg.Connection[Any], sealed: _Range, into: LogVerification) -> None:
-    row = connection.execute(statement("range_digest"), {"first": sealed.first, "last": sealed.last}).fetchone()
-    assert row is not None
-    digest = Digest._make(row)
-    into.ranges += 1
-    into.events += digest.events
-    kind: Literal["events", "seal", "gap"] | None = None
-    if digest.digest != sealed.digest or digest.events != sealed.events:
-        kind = "events"
-    elif not sealed.adjoins:
-        kind = "gap"
-    elif not sealed.follows:
-        kind = "seal"
-    if kind is None:
-        return
-    into.differing += 1
-    if len(into.differences) == SHOWN:
-        return
-    differing, events = _different_events(connection, sealed, digest) if kind == "events" else (None, [])
-    into.differences.append(
-        DifferentRange(sealed.first, sealed.last, kind, sealed.events, digest.events, differing, events)
-    )
+class _Look:
+    """Looks at one range after the other."""
+
+    def __init__(self, connection: psycopg.Connection[Any], archives: Archives, into: LogVerification) -> None:
+        self._connection = connection
+        self._archives = archives
+        self._into = into
+
+    def at(self, sealed: _Range) -> None:
+        """Verify one range, and note what was found."""
+        digest = self._digest(sealed)
+        count = digest.events
+        different: list[Difference] | None = None  # None: the events are as they were sealed
+        about: dict[int, tuple[Any, ...]] = {}
+        if not _same(digest, sealed):
+            archive = self._archives.of(sealed.first)
+            if archive is None:
+                # It may have come back from the archive since.
+                digest = self._digest(sealed)
+                count = digest.events
+                if not _same(digest, sealed):
+                    marks = self._marks(sealed)
+                    found = read_marks(digest.marks, sealed.first)
+                    different = [] if marks is None else list(compare_marks(marks, found))
+            else:
+                try:
+                    records = self._archives.read(archive, sealed.first, sealed.last)
+                except UNREADABLE as exc:
+                    self._into.archived_ranges += 1
+                    self._into.archived_events += sealed.events
+                    self._into.unread = self._into.unread or str(exc)
+                    return
+                compared = self._archives.compare(
+                    records,
+                    sealed=(sealed.digest, self._marks(sealed)),
+                    remaining=(digest.digest, read_marks(digest.marks, sealed.first)),
+                )
+                count = len(records)
+                about = {one.position: (one.stream_id, one.stream_version, one.event_id, one.type) for one in records}
+                different = compared.differences if compared.differs else None
+        self._into.ranges += 1
+        self._into.events += count
+        self._note(sealed, count, different, about)
+
+    def _note(
+        self, sealed: _Range, count: int, different: list[Difference] | None, about: dict[int, tuple[Any, ...]]
+    ) -> None:
+        kind: Literal["events", "seal", "gap"]
+        if different is not None:
+            kind = "events"
+        elif not sealed.adjoins:
+            kind = "gap"
+        elif not sealed.follows:
+            kind = "seal"
+        else:
+            return
+        self._into.differing += 1
+        if len(self._into.differences) < SHOWN:
+            shown = (different or [])[:SHOWN]
+            about |= self._about(shown)
+            events = [
+                DifferentEvent(*one, *(about.get(one.position, ()) if one.kind != "missing" else ())) for one in shown
+            ]
+            self._into.differences.append(
+                DifferentRange(
+                    sealed.first, sealed.last, kind, sealed.events, count, len(different or []) or None, events
+                )
+            )
+
+    def _digest(self, sealed: _Range) -> Digest:
+        row = self._connection.execute(
+            statement("range_digest"), {"first": sealed.first, "last": sealed.last}
+        ).fetchone()
+        assert row is not None
+        return Digest._make(row)
+
+    def _marks(self, sealed: _Range) -> dict[int, Mark] | None:
+        """The marks of a range as it was sealed; None where they are not there."""
+        row = self._connection.execute(statement("marks"), {"first": sealed.first}).fetchone()
+        if row is None:
+            return None if sealed.events else {}
+        return read_marks(row[0], sealed.first)
+
+    def _about(self, shown: list[Difference]) -> dict[int, tuple[Any, ...]]:
+        rows = self._connection.execute(statement("events_at"), {"positions": [one.position for one in shown]})
+        return {position: tuple(facts) for position, *facts in rows.fetchall()}
 
 
-def _different_events(
-    connection: psycopg.Connection[Any], sealed: _Range, digest: Digest
-) -> tuple[int | None, list[DifferentEvent]]:
-    """Return how many events of a range differ, and the first of them; None where its marks do not tell."""
-    row = connection.execute(statement("marks"), {"first": sealed.first}).fetchone()
-    if row is None and sealed.events:
-        return None, []
-    marks = b"" if row is None else row[0]
-    found = list(compare_marks(read_marks(marks, sealed.first), read_marks(digest.marks, sealed.first)))
-    if not found:
-        return None, []
-    rows = connection.execute(statement("events_at"), {"positions": [one.position for one in found[:SHOWN]]})
-    about = {position: facts for position, *facts in rows.fetchall()}
-    return len(found), [DifferentEvent(*one, *about.get(one.position, ())) for one in found[:SHOWN]]
+def _same(digest: Digest, sealed: _Range) -> bool:
+    return digest.digest == sealed.digest and digest.events == sealed.events

@@ -98,9 +98,8 @@ def effect_of_retention(connection: psycopg.Connection[Any], table: str, keep: t
     _check_keep(entry, keep)
     rows = 0
     if keep is not None:
-        (rows,) = connection.execute(statement("expired_rows_of"), {"table": entry.table, "keep": keep}).fetchone() or (
-            0,
-        )
+        asked = {"table": entry.table, "keep": keep}
+        (rows,) = connection.execute(statement("expired_rows_of"), asked).fetchone() or (0,)
     return entry.table, Effect(rows, _bytes(connection, entry.table, rows))
 
 

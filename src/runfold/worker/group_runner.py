@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from runfold import tracing
 from runfold.errors import RowsHidden
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.hidden import require_visible
@@ -111,8 +112,28 @@ class GroupRunner:
             return False
         self._waiting.pop(group.name, None)
         if advanced is not None:
-            self._note_batch(group, advanced, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            self._note_batch(group, advanced, seconds)
+            if advanced.events and tracing.is_on():
+                self._trace_batch(group, advanced, seconds)
         return advanced is not None
+
+    def _trace_batch(self, group: Group, advanced: Advanced, seconds: float) -> None:
+        """Record the batch as a span, with links to those whose events it folded; without them where that fails."""
+        try:
+            asked = {"after": advanced.after, "upto": advanced.upto, "types": group.events, "most": tracing.MOST_LINKS}
+            found = self._notes.execute(statement("traceparents"), asked).fetchall()
+        except psycopg.Error as exc:
+            if self._notes.closed:
+                raise
+            log.debug("the links of a batch could not be read: %s", exc)
+            found = []
+        facts: dict[str, str | int] = {
+            "runfold.group": group.name,
+            "runfold.position": advanced.upto,
+            "runfold.events": advanced.events,
+        }
+        tracing.record_batch(seconds, facts, [text for (text,) in found])
 
     def _note_batch(self, group: Group, advanced: Advanced, seconds: float) -> None:
         self._numbers.folded(group.name, advanced.upto, advanced.events, seconds)

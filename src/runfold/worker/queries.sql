@@ -160,3 +160,26 @@ SELECT EXISTS (SELECT FROM runfold.retention r
 -- name: note_archive_run
 -- Notes that the daily run of the archive has ended.
 SELECT runfold.note_archive_run()
+
+-- name: closed_partition
+-- The first partition of the log that is full, settled, not frozen yet, and this login's to vacuum. Parameters: head (settled).
+SELECT p.oid::bigint, p.name
+  FROM (SELECT c.oid, c.relowner, format('%%I.%%I', n.nspname, c.relname) AS name,
+               substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''?(\d+)''?\)')::bigint AS upto
+          FROM pg_inherits i
+          JOIN pg_class c ON c.oid = i.inhrelid
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE i.inhparent = 'runfold.events'::regclass) AS p
+ WHERE p.upto <= %(head)s AND pg_has_role(p.relowner, 'USAGE')
+   AND NOT EXISTS (SELECT FROM runfold.frozen_partitions f WHERE f.partition = p.oid)
+ ORDER BY p.upto
+ LIMIT 1
+
+-- name: is_all_visible
+-- Whether vacuum left no page of a table to do. Parameters: partition.
+SELECT c.relallvisible >= c.relpages FROM pg_class c WHERE c.oid = %(partition)s::bigint::oid
+
+-- name: note_frozen
+-- Notes that a partition was frozen, and forgets those that are gone. Parameters: partition, name.
+WITH gone AS (DELETE FROM runfold.frozen_partitions f WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = f.partition))
+INSERT INTO runfold.frozen_partitions (partition, name) VALUES (%(partition)s::bigint::oid, %(name)s) ON CONFLICT DO NOTHING

@@ -28,6 +28,7 @@ from runfold.runtime_sql import runtime_sql
 from runfold.seals.sealing import Sealing
 from runfold.settings import Settings
 from runfold.worker.archiving import Archiving
+from runfold.worker.closing import Closing
 from runfold.worker.expiry import Expiry
 from runfold.worker.group_runner import GroupRunner
 from runfold.worker.leadership import Lead, acquire_lead
@@ -189,8 +190,9 @@ class Worker:
                     VectorIndexes(lambda: self._session("vectors"), self._settings.vector_index_interval),
                     # As with what expires: not while a drain waits.
                     Archiving(lambda: self._session("archive"), self._settings.archive if timeouts else None),
+                    Closing(lambda: self._session("freeze")) as closer,
                 ):
-                    self._fold_until(done, lead, runner, bell, users, (sampling, sealing), timeouts)
+                    self._fold_until(done, lead, runner, bell, users, (sampling, sealing), closer, timeouts)
             finally:
                 lead.release()
 
@@ -202,6 +204,7 @@ class Worker:
         bell: Bell,
         users: UserGroups,
         idling: tuple[Sampling | Sealing, ...],
+        closer: Closing,
         timeouts: Timeouts | None,
     ) -> None:
         projector, connection = runner.projector, runner.projector.connection
@@ -224,6 +227,7 @@ class Worker:
             moved = [self._advance(runner, group, head) for group in runner.groups if group.name not in passed]
             for one in idling:
                 one.tell(idle=not any(moved))
+            closer.tell(idle=not any(moved), head=head)
             # Also while the log never rests: a row that a user had locked must not stay behind.
             if any(moved) or copying.is_due():
                 copies.make(connection)

@@ -251,3 +251,52 @@ def test_a_late_event_of_an_archived_stream_is_folded_on_its_row(log: Log, datab
         assert (metadata["late"], status) == (1, "SUCCESS")
         assert {item.projection for item in found(database_url, archive=folder).values() if item.differing} == set()
         assert {item.projection for item in found(database_url).values() if item.differing} == set()
+
+
+NEW_GROUP = ("workflow_execution_logs", "model_calls")
+
+
+@pytest.fixture
+def new_group(folded: Log, database_url: str, folder: Path) -> dict[str, str]:
+    """The group `log` as if it were new, where a part of the log is archived; the md5 of its tables from before."""
+    before = digests(folded.connection)
+    archive_streams(database_url, folder, half(folded))
+    folded.connection.execute("DELETE FROM runfold.checkpoints WHERE group_name = 'log'")
+    folded.connection.execute("DELETE FROM runfold.projections WHERE group_name = 'log'")
+    for table in NEW_GROUP:
+        folded.connection.execute(f"DELETE FROM public.{table}".encode())
+    return before
+
+
+def test_a_group_that_begins_below_what_is_archived_waits(
+    new_group: dict[str, str], folded: Log, database_url: str, rebuilder: Rebuilder
+) -> None:
+    waiting = drain(database_url)
+    assert "events up to" in waiting["log"]
+    assert "--archived" in waiting["log"]
+    assert folded.connection.execute("SELECT count(*) FROM public.workflow_execution_logs").fetchall() == [(0,)]
+    with pytest.raises(LogArchived, match="begins at position 0"):
+        rebuilder(*NEW_GROUP)
+
+
+def test_with_the_files_it_has_everything_and_goes_on(
+    new_group: dict[str, str], folded: Log, database_url: str, rebuilder: Rebuilder, folder: Path
+) -> None:
+    drain(database_url)
+    rebuilder(*NEW_GROUP, archive=folder)
+    assert digests(folded.connection) == new_group
+    assert drain(database_url) == {}
+    folded.append("log-c1", event("LogAppended"))
+    drain(database_url)
+    assert {item.projection for item in found(database_url, archive=folder).values() if item.differing} == set()
+    assert digests(folded.connection) != new_group
+
+
+def test_without_them_it_begins_when_that_is_said(
+    new_group: dict[str, str], folded: Log, database_url: str, rebuilder: Rebuilder, folder: Path
+) -> None:
+    drain(database_url)
+    rebuilder(*NEW_GROUP, skip_archived=True)
+    assert drain(database_url) == {}
+    assert digests(folded.connection) != new_group
+    assert {item.projection for item in found(database_url).values() if item.differing} == set()

@@ -7,8 +7,13 @@ SELECT e.stream_version, e.position, e.data ->> 'digest' AS digest, (e.data ->> 
                     WHERE d.digest = e.data ->> 'digest'
                       AND d.user_id IN (e.user_id, (SELECT w.user_id FROM public.workflows w WHERE w.id = %(workflow)s))) AS erased,
        e.user_id
-  FROM runfold.events e
- WHERE e.stream_id = %(stream)s AND (%(before)s::bigint IS NULL OR e.stream_version < %(before)s)
-   AND (%(tenant)s::uuid IS NULL OR e.user_id = %(tenant)s)
+  FROM runfold.streams s
+ CROSS JOIN LATERAL (SELECT x.*
+                       FROM runfold.events x
+                      WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                        AND (%(before)s::bigint IS NULL OR x.stream_version < %(before)s)
+                        AND (%(tenant)s::uuid IS NULL OR x.user_id = %(tenant)s)
+                      ORDER BY x.stream_version DESC
+                      LIMIT %(limit)s) AS e
+ WHERE s.stream_id = %(stream)s
  ORDER BY e.stream_version DESC
- LIMIT %(limit)s

@@ -44,6 +44,7 @@ from runfold.events.envelope import Append, Appended, Bookmark, LogPage, NewEven
 from runfold.keys.masters import MasterKeySource
 from runfold.runtime_sql import runtime_sql
 from runfold.settings import Settings, load_settings
+from runfold.tracing import appending, carried
 
 statement = runtime_sql("runfold.client")
 database_statement = runtime_sql("runfold.database")
@@ -178,7 +179,8 @@ class Log:
         """Record events at the end of a stream, durably and all or nothing, and return where they went.
 
         `expected_version`: the version the stream must be at, 0 for "no stream", None for any. `metadata` is put under
-        each event's own. Sent again with the same event ids, or the same `command_id`, it returns the original result:
+        each event's own, and inside of a span of OpenTelemetry also `traceparent`. Sent again with the same event ids,
+        or the same `command_id`, it returns the original result:
         so it may be after an interruption, which leaves it unknown whether it was recorded.
         `repeats`: see `append_many`. `connection` joins the caller's transaction: then nothing is retried, and
         nothing is durable before its commit.
@@ -210,8 +212,19 @@ class Log:
         """
         if connection is not None and is_inherited(connection):
             raise InheritedConnection
+        with appending(len(appends), sum(len(append.events) for append in appends)):
+            return self._append(appends, carried(metadata) or {}, command_id, repeats, connection)
+
+    def _append(
+        self,
+        appends: Sequence[Append],
+        metadata: Mapping[str, Any],
+        command_id: UUID | None,
+        repeats: str | None,
+        connection: _Connection | None,
+    ) -> list[Appended]:
         fits = answers_to([append.stream_id for append in appends])
-        call = self.encryption.call_of(appends, metadata or {}, command_id, connection)
+        call = self.encryption.call_of(appends, metadata, command_id, connection)
         try:
             return self._sent(call, fits, connection, repeats)
         except EventIdConflict as conflict:

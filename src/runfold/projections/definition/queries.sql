@@ -109,7 +109,7 @@ SELECT DISTINCT 'interaction-' || lower(e.data ->> 'interaction_id' COLLATE "C")
 
 -- name: latest_executions
 -- depends_on: of the workflow of each deployment stream the latest execution that has a row, the given ones aside.
--- The past looks for it in the log: see latest_of_workflows in the room `reading`.
+-- The past looks for it in the log: see latest_of_workflows in this room's parent.
 SELECT 'execution-' || x.execution_id
   FROM unnest(%(streams)s::text[]) AS s (id)
  CROSS JOIN LATERAL (SELECT e.execution_id

@@ -245,11 +245,12 @@ class Pair:
         found: bool = False,
         column: str | None = None,
         values: Sequence[str] = (),
+        by_key: bool = False,
     ) -> Iterator[tuple[Difference, int]]:
         """Each row that differs, by key, and how many there are (0 without a limit: then they are not counted).
 
         All rows are looked at, or those that `find` found, or those whose `column` that names the stream holds one of
-        `values`.
+        `values`; with `by_key` also live rows with the key of such a row, whatever their column holds.
         """
         rows: dict[str, sql.Composable] = {}
         parameters: dict[str, Any] = {}
@@ -260,9 +261,17 @@ class Pair:
                     self._names[f"{side}_seen"], self._names["found"], self._key_is("t", "s")
                 )
             elif column is not None:
-                rows[f"{side}_rows"] = sql.SQL("(SELECT t.* FROM {} AS t WHERE {})").format(
+                named = sql.SQL("SELECT t.* FROM {} AS t WHERE {}").format(
                     self._names[f"{side}_seen"], self._of_streams("t", column)
                 )
+                if by_key and side == "live":
+                    named += sql.SQL(
+                        " UNION ALL SELECT live.* FROM {live_seen} AS live JOIN {shadow} AS folded ON {same_key}"
+                        " WHERE {folded} AND ({held}) IS NOT TRUE"
+                    ).format(
+                        **self._names, folded=self._of_streams("folded", column), held=self._of_streams("live", column)
+                    )
+                rows[f"{side}_rows"] = sql.SQL("({})").format(named)
                 parameters["values"] = self._typed(column, values)
             else:
                 rows[f"{side}_rows"] = self._names[f"{side}_seen"]
@@ -317,7 +326,7 @@ class Pair:
         return sql.SQL("{}.{}::text = ANY (%(values)s::text[])").format(_id(table), _id(column))
 
     def _typed(self, column: str, values: Iterable[str]) -> list[str]:
-        return list(filter(_is_uuid, values)) if self._types[column] == "uuid" else list(values)
+        return list(filter(is_uuid, values)) if self._types[column] == "uuid" else list(values)
 
 
 def write_differences(cursor: psycopg.Cursor[Any], pairs: Sequence[Pair]) -> dict[str, Written]:
@@ -392,7 +401,8 @@ def _in_parts(
         yield from parts.execute(query, parameters or None)
 
 
-def _is_uuid(value: str) -> bool:
+def is_uuid(value: str) -> bool:
+    """Whether a text is a UUID."""
     try:
         UUID(value)
     except ValueError:

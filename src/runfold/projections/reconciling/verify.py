@@ -134,13 +134,14 @@ def verify(
                 cursor.execute("ROLLBACK")
     for verification in found:
         if sample is None and streams is None:
-            _record(connection, "record_verification", verification)
+            record(connection, "record_verification", verification)
         elif (verification.streams or 0) > 1 and not verification.left_out:
-            _record(connection, "record_sample", verification)
+            record(connection, "record_sample", verification)
     return found
 
 
-def _record(connection: psycopg.Connection[Any], how: str, found: Verification) -> None:
+def record(connection: psycopg.Connection[Any], how: str, found: Verification) -> None:
+    """Note what was found, where the login may."""
     # A login that only reads has verified as well, but may not write it down.
     with suppress(psycopg.errors.InsufficientPrivilege):
         connection.execute(
@@ -204,11 +205,7 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
             look.on_difference(projection.name, difference)
         if look.limit is not None:
             found.differences.append(difference)
-    derived: list[Difference] = []
-    if projection.copies is not None:
-        derived += _compare_copies(cursor, projection.copies, None if scope is None else set(values))
-    if projection.counts is not None and scope is None:
-        derived += _compare_counts(cursor, projection.counts)
+    derived = derived_differences(cursor, projection, None if scope is None else set(values))
     for difference in derived:
         found.differing += 1
         if look.on_difference is not None:
@@ -218,6 +215,18 @@ def _compare(cursor: psycopg.Cursor[Any], projection: Projection, position: int,
     found.rows = pair.count(cursor, column, values)
     found.archived_rows = pair.count_archived(cursor) if scope is None else 0
     return found
+
+
+def derived_differences(
+    cursor: psycopg.Cursor[Any], projection: Projection, only: set[str] | None = None
+) -> list[Difference]:
+    """What other tables copy from this one and count of it, where that differs; of `only` some keys, copies alone."""
+    derived: list[Difference] = []
+    if projection.copies is not None:
+        derived += _compare_copies(cursor, projection.copies, only)
+    if projection.counts is not None and only is None:
+        derived += _compare_counts(cursor, projection.counts)
+    return derived
 
 
 def _compare_copies(cursor: psycopg.Cursor[Any], query: str, only: set[str] | None) -> list[Difference]:

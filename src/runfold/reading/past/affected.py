@@ -19,15 +19,13 @@ from runfold.projections.definition.catalogue import Group
 from runfold.projections.folding.barriers import barrier_streams
 from runfold.projections.folding.fold import NOT_PARKED, THE_LOG, bind, events_of_some, events_of_tenant, unbind
 from runfold.projections.folding.parts import fold_in_parts
-from runfold.projections.reconciling.affected import ask
+from runfold.projections.reconciling.affected import LATEST_EXECUTIONS, ask, depended_on
 from runfold.projections.reconciling.archived import require_streams_in_log
 from runfold.projections.reconciling.pair import stream_values
 from runfold.projections.reconciling.shadows import FoldProgress, fold_shadows
 from runfold.reading.status import statement
 
 _WORKFLOWS = "workflows_of_executions"
-# The header's queries that look at tables as they are, and those that look at the log in their place.
-LATEST_EXECUTIONS = "latest_executions"
 
 # From streams read only for their deletions, read nothing else: their rows are not wanted.
 _THESE_STREAMS: LiteralString = (
@@ -136,7 +134,7 @@ class Scope:
             rows_of |= ask(cursor, query, rows_of, upto)
         folded = {*rows_of}
         for query in {query for item in group.projections if item.table in wanted for query in item.depends_on}:
-            folded |= _depended_on(cursor, group, query, rows_of, upto)
+            folded |= depended_on(cursor, group, query, rows_of, upto)
         require_latest_in_log(cursor, group, wanted, rows_of, upto)
         reach = replace(reach_of(cursor, group, folded, upto), tenant=self.tenant)
         fold(reach)
@@ -184,24 +182,6 @@ def reach_of(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str], 
     wanted = tuple(dict.fromkeys(streams))
     found = barrier_streams(cursor, group, wanted, upto)
     return Reach(wanted, tuple(stream for stream in found if stream not in wanted))
-
-
-def executions_of_workflows() -> LiteralString:
-    """Return the query for the executions of workflows; it ignores events that the group does not fold."""
-    return statement("executions_of_workflows").replace("{folded}", NOT_PARKED)
-
-
-def _depended_on(cursor: psycopg.Cursor[Any], group: Group, query: str, streams: set[str], upto: int) -> set[str]:
-    """Return the streams that a query of a header names for these streams, at a position."""
-    return _latest(cursor, group, streams, upto) if query == LATEST_EXECUTIONS else ask(cursor, query, streams, upto)
-
-
-def _latest(cursor: psycopg.Cursor[Any], group: Group, streams: Iterable[str], upto: int) -> set[str]:
-    """Return the streams of all executions that may be the latest of these streams' workflows at a position."""
-    query = statement("latest_of_workflows").replace("{executions}", executions_of_workflows())
-    workflows = [stream.partition("-")[2] for stream in sorted(streams) if stream.startswith("deployment-")]
-    asked = {"group": group.name, "workflows": workflows, "upto": upto}
-    return {stream for (stream,) in cursor.execute(query, asked).fetchall()}
 
 
 def _values(streams: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
@@ -16,7 +16,8 @@ from psycopg import sql
 from runfold.projections.definition.catalogue import Group
 from runfold.projections.definition.contract import Projection
 from runfold.projections.folding.parts import fold_in_parts
-from runfold.reading.past.affected import Reach, executions_of_workflows
+from runfold.projections.reconciling.affected import executions_of_workflows
+from runfold.reading.past.affected import Reach
 from runfold.reading.status import statement
 
 SearchProgress = Callable[[int, int], None]
@@ -58,8 +59,11 @@ class _Event(NamedTuple):
     user_id: str | None
 
 
-class _Execution(NamedTuple):
-    """An execution of a workflow, with bounds of the time that decides which one is the latest."""
+class Execution(NamedTuple):
+    """An execution of a workflow, with bounds of the time that decides which one is the latest.
+
+    `deleted` is the position of the last deletion that concerns it, and `last` that of its last event.
+    """
 
     stream_id: str
     created: int
@@ -67,6 +71,37 @@ class _Execution(NamedTuple):
     earliest: datetime
     latest: datetime
     plain: bool
+    deleted: int
+    surely_deleted: int
+    last: int
+
+
+def read_executions(cursor: psycopg.Cursor[Any], group: Group, workflow: str, head: int) -> list[Execution]:
+    """Return the executions of a workflow up to a position, those with the newest events first."""
+    asked = {"group": group.name, "workflows": [workflow], "upto": head}
+    found = [Execution(*row[1:10]) for row in cursor.execute(executions_of_workflows(), asked).fetchall()]
+    return sorted(found, key=lambda each: each.last, reverse=True)
+
+
+def newest(executions: Sequence[Execution], count: int) -> tuple[list[Execution], int]:
+    """Return the executions that decide which one is the latest after a position, and that position.
+
+    They are `count` with the newest events, and those that may be the latest at the position, after which no other has
+    an event. All of them, and 0, where a deletion lies behind it.
+    """
+    floor = executions[count].last if count < len(executions) else 0
+    if not floor or any(each.deleted > floor for each in executions):
+        return list(executions), 0
+    # An execution with this time surely has a row at the position.
+    reached = max(
+        (each.earliest for each in executions if each.plain and each.deleted < each.created <= floor), default=None
+    )
+    chosen = [
+        each
+        for each in executions
+        if each.last > floor or each.last_created > floor or reached is None or each.latest >= reached
+    ]
+    return chosen, floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +131,14 @@ class LastChangeSearch:
         column: str,
         row: sql.Composable,
         key: Mapping[str, str],
-        workflow: str | None = None,
+        executions: list[Execution] | None = None,
         computed: bool = False,
         progress: SearchProgress = lambda *_: None,
     ) -> None:
-        """Keep the condition `row` on the row `t` with its parameters `key`; `workflow` if its status is searched.
+        """Keep the condition `row` on the row `t` with its parameters `key`.
 
-        `computed` says that the column is computed from others.
+        `executions` are given if a workflow's status is searched. `computed` says that the column is computed from
+        others.
         """
         self._cursor = cursor
         self._group = group
@@ -130,11 +166,7 @@ class LastChangeSearch:
         # A tenant's barrier removes some of a workflow's executions, and so lets an earlier one be the latest.
         some = {each.type for each in group.barrier_streams if each.column == "user_id"}
         self._partly = [event.position for event in self._events if event.type in some]
-        self._executions: list[_Execution] | None = None
-        if workflow is not None:
-            asked = {"group": group.name, "workflows": [workflow], "upto": head}
-            rows = cursor.execute(executions_of_workflows(), asked).fetchall()
-            self._executions = [_Execution(*found[1:7]) for found in rows]
+        self._executions = executions
         self._read = sql.SQL(
             "SELECT (to_jsonb(t) -> %(column)s)::text,"
             " coalesce(to_jsonb(t) ->> 'last_event_position', to_jsonb(t) ->> 'position')"
@@ -142,10 +174,10 @@ class LastChangeSearch:
         ).format(sql.Identifier("pg_temp", projection.table), row)
         self._place = {"column": column, **key}
 
-    def find(self) -> Change | None:
-        """Return the last change, or None if there never was a row."""
+    def find(self, floor: int = 0) -> Change | None:
+        """Return the last change, or None if there never was a row; changes up to `floor` need not be found."""
         high, width = len(self._events), _FIRST_PART
-        while high:
+        while high and self._events[high - 1].position > floor:
             self._progress(len(self._events) - high, len(self._events))
             last = next((n for n in range(high - 1, -1, -1) if self._events[n].type in self._changing), None)
             top = 0 if last is None else last + 1

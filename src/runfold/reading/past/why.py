@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import orjson
@@ -23,14 +23,19 @@ from runfold.projections.definition.contract import Projection, header_query
 from runfold.projections.folding.fold import FOLD_SESSION, bind
 from runfold.projections.folding.hidden import require_visible_log
 from runfold.projections.folding.user_session import UserLogin
+from runfold.projections.reconciling.affected import LATEST_EXECUTIONS
 from runfold.projections.reconciling.archived import require_streams_in_log, require_whole_log
 from runfold.projections.reconciling.shadows import make_shadows
-from runfold.reading.past.affected import LATEST_EXECUTIONS, Reach, reach_of, require_latest_in_log
+from runfold.reading.past.affected import Reach, reach_of, require_latest_in_log
 from runfold.reading.past.reader import closure, require_login
-from runfold.reading.past.search import LastChangeSearch, SearchProgress
+from runfold.reading.past.search import Change, Execution, LastChangeSearch, SearchProgress, newest, read_executions
 from runfold.reading.past.user_tables import users_session
 from runfold.reading.status import Row, statement
 from runfold.runtime_sql import runtime_sql
+
+# How many of a workflow's executions are searched first, and the factor to the next try.
+_NEWEST = 32
+_MORE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +91,30 @@ def why(
             else:
                 require_streams_in_log(asking, streams)
                 require_latest_in_log(asking, group, [projection.table], streams, head)
-            reach = Reach() if streams is None else reach_of(asking, group, streams, head)
         with _empty_tables(connection, group, login) as cursor:
             bind(cursor, ["pg_temp"])
-            found = LastChangeSearch(
-                cursor,
-                group,
-                projection,
-                reach,
-                head,
-                column=column,
-                row=_standing(projection, _equal(cell.key, cell.types, "key_")),
-                key={f"key_{name}": value for name, value in cell.key.items()},
-                workflow=next(iter(cell.key.values())) if LATEST_EXECUTIONS in projection.depends_on else None,
-                computed=group.of_user and cell.column in _computed(connection, projection),
-                progress=progress,
-            ).find()
+
+            def search(reach: Reach, executions: list[Execution] | None = None, floor: int = 0) -> Change | None:
+                return LastChangeSearch(
+                    cursor,
+                    group,
+                    projection,
+                    reach,
+                    head,
+                    column=column,
+                    row=_standing(projection, _equal(cell.key, cell.types, "key_")),
+                    key={f"key_{name}": value for name, value in cell.key.items()},
+                    executions=executions,
+                    computed=group.of_user and cell.column in _computed(connection, projection),
+                    progress=progress,
+                ).find(floor)
+
+            if LATEST_EXECUTIONS in projection.depends_on:
+                found = _newest_first(connection, group, next(iter(cell.key.values())), head, search)
+            else:
+                with connection.cursor() as asking:
+                    reach = Reach() if streams is None else reach_of(asking, group, streams, head)
+                found = search(reach)
         if found is None:
             raise _no_row(projection, cell)
         position, before, after = found
@@ -124,6 +137,26 @@ def why(
         parked_streams=parked,
         discarded_events=discarded,
     )
+
+
+class _Search(Protocol):
+    def __call__(self, reach: Reach, executions: list[Execution] | None = None, floor: int = 0) -> Change | None: ...
+
+
+def _newest_first(
+    connection: psycopg.Connection[Any], group: Group, workflow: str, head: int, search: _Search
+) -> Change | None:
+    """Search a workflow's executions with the newest events first, and stop where those say when it changed last."""
+    with connection.cursor() as asking:
+        executions, count = read_executions(asking, group, workflow, head), _NEWEST
+        while True:
+            chosen, floor = newest(executions, count)
+            require_streams_in_log(asking, [each.stream_id for each in chosen])
+            reach = reach_of(asking, group, [f"deployment-{workflow}", *(each.stream_id for each in chosen)], head)
+            found = search(reach, chosen, floor)
+            if not floor or (found is not None and found[0] > floor):
+                return found
+            count *= _MORE
 
 
 def _computed(connection: psycopg.Connection[Any], projection: Projection) -> set[str]:
