@@ -10,12 +10,13 @@ import psycopg
 import pytest
 
 from runfold.database.migrations import migrate
+from runfold.database.server import EmbeddedServer
 from runfold.emitter.spool import Spool
 from runfold.health.doctor import Severity, examine, patient
 from runfold.health.doctor_list import checks
 from runfold.settings import load_settings
 from tests.factories import append, call
-from tests.fixtures.databases import create_database
+from tests.fixtures.databases import create_database, drop_database
 from tests.fixtures.doctors import Ill
 from tests.fixtures.poolers import pgbouncer
 from tests.fixtures.processes import eventually
@@ -180,3 +181,13 @@ def test_a_newer_schema_that_lets_engines_go_on_is_a_warning(ill: Ill) -> None:
     ill.run(f"COMMENT ON SCHEMA runfold IS 'runfold schema 29990101000000, compatible from {version}'")
     (found,) = ill.report("schema-newer").findings
     assert found.severity is Severity.WARNING
+
+
+def test_all_checks_can_be_made_on_the_oldest_server(postgres15: EmbeddedServer) -> None:
+    url = create_database(postgres15.url)
+    migrate(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        report = examine(patient(connection, load_settings(database_url=url)))
+    drop_database(postgres15.url, url)
+    assert report.not_checked == {}
+    assert "data-checksums-off" in [each.check for each in report.findings]

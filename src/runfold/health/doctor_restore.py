@@ -22,14 +22,11 @@ def _restored_log(found: Patient) -> Iterator[Found]:
     row = found.row(statement("log_end"))
     if row is None:
         return
-    at = (
-        "it is empty"
-        if row["recorded_at"] is None
-        else f"it was recorded at {row['recorded_at']:%Y-%m-%d %H:%M:%S} UTC"
-    )
+    recorded = row["recorded_at"]
+    end = "it has no event" if recorded is None else f"it ends at {row['position']}, {recorded:%Y-%m-%d %H:%M:%S} UTC"
     yield Found(
         "log",
-        f"its last event is {row['position']}, {at}: a bookmark that lies behind it is of another log",
+        f"{end}: a bookmark that lies behind its end is of another log",
         "let consumers keep position and event id, and begin again from an event that both have",
         facts={"position": row["position"], "recorded_at": row["recorded_at"]},
     )
