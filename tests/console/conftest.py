@@ -58,8 +58,8 @@ def console(filled: str) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture
-def tokens(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of tokens: `operate` is an operator's, `tenant` and `other` are tenants'."""
     entries = [
         {"name": "Olga", "sha256": hashlib.sha256(b"operate").hexdigest(), "role": "operator"},
@@ -71,6 +71,6 @@ def tokens(tmp_path: Path) -> Path:
         },
         {"name": "Ota", "sha256": hashlib.sha256(b"other").hexdigest(), "role": "tenant", "user_id": str(sample.OTHER)},
     ]
-    file = tmp_path / "tokens.json"
+    file = tmp_path_factory.mktemp("tokens") / "tokens.json"
     file.write_text(json.dumps(entries))
     return file

@@ -55,7 +55,7 @@ def test_the_connections_cannot_write(filled: str) -> None:
         database.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tenants(filled: str, tokens: Path) -> Iterator[Any]:
     """A function that opens the console as the bearer of a token, through a login that may act for tenants alone."""
     with opened(login_of_gateway(filled), auth="token", tokens=tokens) as client:

