@@ -1,7 +1,6 @@
 -- Events of a stream after a version, in order.
 --
--- Committed and upcast. The stream's row bounds the partitions to look at: LATERAL, because a join would bound the
--- rows and look into each partition. Events that are archived are refused, not left out.
+-- Committed and upcast. The stream's row bounds the partitions to look at. Events that are archived are refused, not left out.
 --
 -- grant: engine, projector, operator, reader, service_role
 CREATE FUNCTION runfold.read_stream(stream text, after bigint DEFAULT 0, max_count integer DEFAULT NULL)
@@ -15,12 +14,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
            runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
       FROM runfold.streams s
-     CROSS JOIN LATERAL (SELECT x.*
-                           FROM runfold.events x
-                          WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
-                            AND x.stream_version > $2
-                          ORDER BY x.stream_version
-                          LIMIT $3) AS e
-     WHERE s.stream_id = $1
+      JOIN runfold.events e
+        ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+     WHERE s.stream_id = $1 AND e.stream_version > $2
      ORDER BY e.stream_version
+     LIMIT $3
 $$;

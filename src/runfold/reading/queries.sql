@@ -93,14 +93,16 @@ SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.occurred
 -- A stream's event with a version, or without one (null) the last event up to a position. Parameters: stream, version, upto.
 SELECT e.position, e.stream_version, e.type, e.occurred_at, e.recorded_at
   FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
+ CROSS JOIN LATERAL (SELECT x.*
+                       FROM runfold.events x
+                      WHERE x.stream_id = s.stream_id AND x.position BETWEEN s.first_position AND s.last_position
+                        AND (%(version)s::bigint IS NULL OR x.stream_version = %(version)s)
+                        AND (%(upto)s::bigint IS NULL OR x.position <= %(upto)s)
+                        AND x.stream_version BETWEEN 0 AND 9223372036854775807
+                      ORDER BY x.stream_version DESC
+                      LIMIT 1) AS e
  WHERE s.stream_id = %(stream)s
-   AND (%(version)s::bigint IS NULL OR e.stream_version = %(version)s)
-   AND (%(upto)s::bigint IS NULL OR e.position <= %(upto)s)
-   AND e.stream_version BETWEEN 0 AND 9223372036854775807
    AND runfold.require_in_log(%(stream)s, %(version)s::bigint - 1)
- ORDER BY e.stream_version DESC
- LIMIT 1
 
 -- name: events_behind
 -- The first events of a stream after a position. Parameters: stream, position, types (text[], null: any), limit.
