@@ -3675,6 +3675,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
     ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
     ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
+    ('tenant_not_erased', 'RF001', 'tenant_not_erased', 'the tenant {user_id} is not erased', 'erase it with `runfold tenant erase` first'),
     ('never_archived', 'RF001', 'never_archived', 'streams of the category {category} are never archived', 'name a category of executions, of an application, or of your own'),
     ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
@@ -11293,6 +11294,19 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
     'Makes runfold.upcast turn data of a type from one version into the next.';
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
+
+CREATE FUNCTION runfold.require_erased(user_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = require_erased.user_id AND t.position IS NOT NULL) THEN
+        PERFORM runfold.refuse('tenant_not_erased', jsonb_build_object('user_id', user_id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_erased IS
+    'Refuses to go on where a tenant is not erased.';
+REVOKE ALL ON FUNCTION runfold.require_erased FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_erased TO runfold_operator;
 
 CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
