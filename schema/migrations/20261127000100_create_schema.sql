@@ -1,6 +1,6 @@
 -- migrate:up
 
-SET LOCAL lock_timeout = '2s';
+SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '10min';
 
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
@@ -710,55 +710,6 @@ COMMENT ON TABLE runfold.applications IS
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE TABLE runfold.streams (
-    stream_id text COLLATE "C" PRIMARY KEY,
-    user_id uuid,
-    version bigint NOT NULL,
-    first_position bigint,
-    last_position bigint,
-    archived_at timestamptz,
-    archived_version bigint,
-    archived_digest bytea,
-    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
-    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
-) WITH (fillfactor = 70);
-
--- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
-CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
-
-COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
-COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
-COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
-COMMENT ON COLUMN runfold.streams.archived_digest IS
-    'SHA-256 over the leaves of the events that left: nothing else is ever restored in their place.';
-
-ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON runfold.streams FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-GRANT SELECT ON runfold.streams
-    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
--- The executions that are archived, by the workflows that they were created for. A deletion of a workflow takes their rows
--- along, and the log, where it looks for the others, has these no more.
-CREATE TABLE runfold.archived_executions (
-    workflow_id text COLLATE "C" NOT NULL,
-    position bigint NOT NULL,
-    stream_id text COLLATE "C" NOT NULL,
-    CONSTRAINT archived_executions_pkey PRIMARY KEY (workflow_id, position),
-    CONSTRAINT archived_executions_stream_id_fkey FOREIGN KEY (stream_id) REFERENCES runfold.streams (stream_id),
-    CONSTRAINT archived_executions_are_executions CHECK (starts_with(stream_id, 'execution-'))
-);
-CREATE INDEX idx_archived_executions_stream_id ON runfold.archived_executions (stream_id);
-
-COMMENT ON TABLE runfold.archived_executions IS 'The executions that are archived, by the workflows that they were created for.';
-COMMENT ON COLUMN runfold.archived_executions.workflow_id IS 'As the log has it, in lower case.';
-COMMENT ON COLUMN runfold.archived_executions.position IS 'Where it was created: a later deletion of the workflow concerns it.';
-
-GRANT SELECT ON runfold.archived_executions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
 -- Segments of the log whose events are in files outside the database. A segment is one partition's positions, and its file
 -- holds all of its events, for ever: streams leave the log one after the other, and no file is ever written a second time.
 CREATE TABLE runfold.archives (
@@ -809,62 +760,6 @@ COMMENT ON COLUMN runfold.archives.left_streams IS 'The streams that have such e
 COMMENT ON COLUMN runfold.archives.erased IS 'The tenants whose events the file holds as hashes only.';
 
 GRANT SELECT ON runfold.archives TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
-
--- Changes of rows that follow a migration, in small steps of their own: a migration holds its locks to its end, so it
--- changes no table that grows. The migration enters a row here and makes its functions; `runfold backfill run` runs them.
-CREATE TABLE runfold.backfills (
-    name text COLLATE "C" NOT NULL,
-    about text NOT NULL,
-    index_name text COLLATE "C",
-    index_definition text,
-    since text COLLATE "C" NOT NULL,
-    entered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    reached text,
-    changed bigint NOT NULL DEFAULT 0,
-    steps bigint NOT NULL DEFAULT 0,
-    started_at timestamptz,
-    stepped_at timestamptz,
-    finished_at timestamptz,
-    CONSTRAINT backfills_pkey PRIMARY KEY (name),
-    CONSTRAINT name_is_part_of_a_function CHECK (name ~ '^[a-z][a-z0-9_]{0,29}$'),
-    CONSTRAINT index_has_name_and_definition CHECK ((index_name IS NULL) = (index_definition IS NULL)),
-    CONSTRAINT changed_is_not_negative CHECK (changed >= 0),
-    CONSTRAINT steps_are_not_negative CHECK (steps >= 0),
-    CONSTRAINT finished_was_started CHECK (finished_at IS NULL OR started_at IS NOT NULL)
-);
-
-COMMENT ON TABLE runfold.backfills IS
-    'Changes of rows, and indexes, that follow a migration in steps of their own: `runfold backfill list`.';
-COMMENT ON COLUMN runfold.backfills.about IS 'What it changes, for people.';
-COMMENT ON COLUMN runfold.backfills.index_name IS
-    'The index that it builds, with its schema; NULL: it changes rows, by runfold.backfill_<name> and runfold.backfill_<name>_left.';
-COMMENT ON COLUMN runfold.backfills.index_definition IS
-    'Of a table that is not partitioned: what follows CREATE INDEX CONCURRENTLY. Of a partitioned one the migration makes the index ON ONLY the parent.';
-COMMENT ON COLUMN runfold.backfills.since IS 'The version of the migration that entered it.';
-COMMENT ON COLUMN runfold.backfills.entered_at IS 'When the migration was applied: since then it is pending.';
-COMMENT ON COLUMN runfold.backfills.reached IS 'How far it is, in its own form; NULL: not begun, or at its end.';
-COMMENT ON COLUMN runfold.backfills.changed IS 'How many rows, or indexes, it has changed.';
-COMMENT ON COLUMN runfold.backfills.finished_at IS 'When it ended; NULL: it is pending.';
-
-GRANT SELECT ON runfold.backfills TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
--- The operator's marks: when base backups were made. Nothing is backed up by runfold.
-CREATE TABLE runfold.backups (
-    taken_at timestamptz NOT NULL,
-    label text NOT NULL DEFAULT '',
-    noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    noted_by text NOT NULL DEFAULT session_user,
-    CONSTRAINT backups_pkey PRIMARY KEY (taken_at),
-    CONSTRAINT backups_were_taken CHECK (taken_at <= noted_at),
-    CONSTRAINT backups_label_is_short CHECK (length(label) <= 200)
-);
-
-COMMENT ON TABLE runfold.backups IS
-    'When base backups were made, as operators noted it: `runfold doctor` and the metrics say when the last one is old.';
-COMMENT ON COLUMN runfold.backups.label IS 'Where the backup is, or what it is called.';
-
-GRANT SELECT ON runfold.backups TO runfold_engine, runfold_projector, runfold_reader, service_role;
-GRANT SELECT, INSERT, UPDATE ON runfold.backups TO runfold_operator;
 
 CREATE TABLE runfold.blobs (
     user_id uuid NOT NULL REFERENCES auth.users (id) ON DELETE CASCADE,
@@ -2044,20 +1939,6 @@ COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refus
 
 GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
--- By oid: a partition that was swapped for another table, or came out of a dump, is another one.
-CREATE TABLE runfold.frozen_partitions (
-    partition oid NOT NULL,
-    name text NOT NULL,
-    frozen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT frozen_partitions_pkey PRIMARY KEY (partition)
-);
-
-COMMENT ON TABLE runfold.frozen_partitions IS
-    'The closed partitions of the log that the leader has frozen: no vacuum has anything to do there any more.';
-
-GRANT SELECT ON runfold.frozen_partitions TO runfold_engine, runfold_reader, service_role;
-GRANT SELECT, INSERT, DELETE ON runfold.frozen_partitions TO runfold_projector, runfold_operator;
-
 CREATE TABLE public.graph_nodes (
     id varchar(255) NOT NULL,
     label varchar(500) NOT NULL,
@@ -2949,6 +2830,37 @@ GRANT SELECT ON runfold_stats.connection_use, runfold_stats.connections_by_appli
                 runfold_stats.retention_lag
    TO runfold_operator;
 
+CREATE TABLE runfold.streams (
+    stream_id text COLLATE "C" PRIMARY KEY,
+    user_id uuid,
+    version bigint NOT NULL,
+    first_position bigint,
+    last_position bigint,
+    archived_at timestamptz,
+    archived_version bigint,
+    archived_digest bytea,
+    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
+    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
+) WITH (fillfactor = 70);
+
+-- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
+CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
+
+COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
+COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
+COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
+COMMENT ON COLUMN runfold.streams.archived_digest IS
+    'SHA-256 over the leaves of the events that left: nothing else is ever restored in their place.';
+
+ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.streams FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.streams
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE TABLE runfold.subscriptions (
     name text COLLATE "C" NOT NULL,
     position bigint NOT NULL DEFAULT 0,
@@ -3017,7 +2929,7 @@ CREATE TABLE runfold.table_size_samples (
 COMMENT ON TABLE runfold.table_size_samples IS
     'The size of each table once a day, for 400 days, from which runfold_stats.table_sizes computes its growth.';
 
-GRANT SELECT ON runfold.table_size_samples TO runfold_projector, runfold_operator, runfold_reader, service_role;
+GRANT SELECT ON runfold.table_size_samples TO runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.tenant_keys (
     key_id uuid NOT NULL,
@@ -3158,46 +3070,6 @@ COMMENT ON TABLE runfold.verifications IS 'The last verification of each project
 
 GRANT SELECT ON runfold.verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;
-
-CREATE TABLE runfold.verify_differences (
-    group_name text NOT NULL,
-    projection text NOT NULL,
-    derived boolean NOT NULL DEFAULT false,
-    key jsonb NOT NULL,
-    kind text NOT NULL,
-    columns jsonb NOT NULL DEFAULT '{}',
-    CONSTRAINT verify_differences_pkey PRIMARY KEY (group_name, projection, derived, key)
-);
-
-COMMENT ON TABLE runfold.verify_differences IS 'The rows that differ, as the slices of the last verification in slices found them.';
-COMMENT ON COLUMN runfold.verify_differences.derived IS 'Of a copy or a count of the table''s rows, in another table.';
-
-GRANT SELECT ON runfold.verify_differences TO runfold_engine, runfold_reader, service_role;
-GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verify_differences TO runfold_projector, runfold_operator;
-
-CREATE TABLE runfold.verify_slices (
-    group_name text NOT NULL,
-    part text NOT NULL,
-    slice integer NOT NULL,
-    digest text NOT NULL,
-    upto text NOT NULL,
-    position bigint NOT NULL,
-    events bigint NOT NULL,
-    rows bigint NOT NULL,
-    seconds double precision NOT NULL,
-    verified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT verify_slices_pkey PRIMARY KEY (group_name, part, slice)
-);
-
-COMMENT ON TABLE runfold.verify_slices IS
-    'The slices of each group''s last verification in slices: a verification that was interrupted goes on after them.';
-COMMENT ON COLUMN runfold.verify_slices.part IS 'A category of streams, or the rows of a table: what is cut into slices.';
-COMMENT ON COLUMN runfold.verify_slices.digest IS 'What is verified, and by which files: another one begins again.';
-COMMENT ON COLUMN runfold.verify_slices.upto IS 'Its last stream, or its last value of the column that names the stream.';
-COMMENT ON COLUMN runfold.verify_slices.position IS 'The checkpoint in the slice''s snapshot: the rows were compared as of there.';
-
-GRANT SELECT ON runfold.verify_slices TO runfold_engine, runfold_reader, service_role;
-GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verify_slices TO runfold_projector, runfold_operator;
 
 CREATE TABLE public.workflow_deployment_history (
     id uuid NOT NULL,
@@ -3803,11 +3675,9 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
     ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
     ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
+    ('tenant_not_erased', 'RF001', 'tenant_not_erased', 'the tenant {user_id} is not erased', 'erase it with `runfold tenant erase` first'),
     ('never_archived', 'RF001', 'never_archived', 'streams of the category {category} are never archived', 'name a category of executions, of an application, or of your own'),
     ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
-    ('unknown_backfill', 'RF080', 'unknown_backfill', 'there is no backfill {backfill}', 'see `runfold backfill list` for those that there are'),
-    ('backfill_pending', 'RF081', 'backfill_pending', 'the backfill {backfill} has not ended', 'run `runfold backfill run`, then migrate again'),
-    ('backfill_step_size', 'RF001', 'backfill_step_size', 'a step of a backfill takes 1 to {limit} rows, not {found}', 'give a number in between'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
     ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
@@ -4074,21 +3944,6 @@ COMMENT ON FUNCTION runfold.interaction_target IS
 REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE FUNCTION runfold.archive_of_stream(stream text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('stream_id', s.stream_id, 'archived_version', s.archived_version,
-                              'file', coalesce(string_agg(a.file, ', ' ORDER BY a.from_position), ''))
-      FROM runfold.streams s
-      LEFT JOIN runfold.archives a
-        ON a.from_position <= s.last_position AND a.to_position >= s.first_position AND a.state = 'archived'
-     WHERE s.stream_id = $1
-     GROUP BY s.stream_id, s.archived_version
-$$;
-COMMENT ON FUNCTION runfold.archive_of_stream IS
-    'What a refusal says of an archived stream: its id, the version up to which it is archived, and the files that hold it.';
-REVOKE ALL ON FUNCTION runfold.archive_of_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.archive_of_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
-
 CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT data
@@ -4103,9 +3958,6 @@ RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_vers
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
                occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT runfold.refuse('stream_archived', runfold.archive_of_stream(s.stream_id))
-      FROM runfold.streams s
-     WHERE s.stream_id = $1 AND s.archived_version > $2;
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
            runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
       FROM runfold.streams s
@@ -4203,6 +4055,21 @@ $$;
 COMMENT ON FUNCTION runfold.answers_of IS
     'The answers of a call of append_events: each with its place in it, and the execution that asked.';
 REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
+
+CREATE FUNCTION runfold.archive_of_stream(stream text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('stream_id', s.stream_id, 'archived_version', s.archived_version,
+                              'file', coalesce(string_agg(a.file, ', ' ORDER BY a.from_position), ''))
+      FROM runfold.streams s
+      LEFT JOIN runfold.archives a
+        ON a.from_position <= s.last_position AND a.to_position >= s.first_position AND a.state = 'archived'
+     WHERE s.stream_id = $1
+     GROUP BY s.stream_id, s.archived_version
+$$;
+COMMENT ON FUNCTION runfold.archive_of_stream IS
+    'What a refusal says of an archived stream: its id, the version up to which it is archived, and the files that hold it.';
+REVOKE ALL ON FUNCTION runfold.archive_of_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archive_of_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7653,7 +7520,7 @@ $$;
 COMMENT ON FUNCTION runfold.applied_migrations IS
     'The migrations that were applied, and whether the schema''s stamp is the newest of them: else one has failed half way.';
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_projector, runfold_operator;
+GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
 
 CREATE FUNCTION runfold.archivable_head() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7672,28 +7539,6 @@ COMMENT ON FUNCTION runfold.archived_head IS
     'The greatest position at or below which events may have left the log for the archive; 0: none has.';
 REVOKE ALL ON FUNCTION runfold.archived_head FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.archived_head TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
-
-CREATE FUNCTION runfold.archived_values(categories text[]) RETURNS SETOF text
-LANGUAGE sql STABLE SECURITY DEFINER ROWS 100000 SET search_path = pg_catalog, pg_temp AS $$
-    SELECT v.value
-      FROM runfold.streams s
-     CROSS JOIN LATERAL (VALUES (s.stream_id::text), (runfold.stream_name(s.stream_id)), (lower(runfold.stream_name(s.stream_id))),
-                                (runfold.row_id(s.stream_id, split_part(s.stream_id, '-', 1), runfold.stream_name(s.stream_id))::text)) AS v (value)
-     WHERE s.archived_at IS NOT NULL AND (categories IS NULL OR split_part(s.stream_id, '-', 1) = ANY (categories))
-$$;
-COMMENT ON FUNCTION runfold.archived_values IS
-    'What columns that name a row''s stream hold for the streams of some categories, or of all (null), that are archived: their ids, their names without the category (a UUID in lower case, too), and the ids of their rows.';
-REVOKE ALL ON FUNCTION runfold.archived_values FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.archived_values TO runfold_projector, runfold_operator, runfold_projections, runfold_reader;
-
-CREATE FUNCTION runfold.archived_version(stream text) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce((SELECT s.archived_version FROM runfold.streams s WHERE s.stream_id = $1), 0)
-$$;
-COMMENT ON FUNCTION runfold.archived_version IS
-    'The version up to which a stream is archived; 0: its events are in the log.';
-REVOKE ALL ON FUNCTION runfold.archived_version FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.archived_version TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -7775,43 +7620,6 @@ COMMENT ON FUNCTION runfold.begin_slice IS
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
-CREATE FUNCTION runfold.require_log_after(after bigint, streams text[] DEFAULT NULL, categories text[] DEFAULT NULL) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    segment runfold.archives;
-    archived text;
-BEGIN
-    SELECT a.* INTO segment FROM runfold.archives a WHERE a.state = 'archived' AND a.to_position > after ORDER BY a.from_position LIMIT 1;
-    IF segment.file IS NULL THEN
-        RETURN true;
-    END IF;
-    IF streams IS NOT NULL THEN
-        SELECT s.stream_id INTO archived
-          FROM runfold.streams s
-         WHERE s.stream_id = ANY (streams) AND s.archived_at IS NOT NULL
-           AND EXISTS (SELECT FROM runfold.archives a
-                        WHERE a.state = 'archived' AND a.to_position > after
-                          AND a.from_position <= s.last_position AND a.to_position >= s.first_position)
-         ORDER BY s.stream_id LIMIT 1;
-        IF archived IS NOT NULL THEN
-            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(archived));
-        END IF;
-    ELSIF categories IS NULL OR EXISTS (
-        SELECT FROM unnest(categories) AS c (name)
-         WHERE EXISTS (SELECT FROM runfold.streams s  -- those whose names begin with the category and a hyphen
-                        WHERE s.stream_id >= (c.name || '-') COLLATE "C" AND s.stream_id < (c.name || '.') COLLATE "C"
-                          AND s.archived_at IS NOT NULL)) THEN
-        PERFORM runfold.refuse('log_archived', jsonb_build_object(
-            'position', after, 'archived_head', runfold.archived_head(), 'file', segment.file));
-    END IF;
-    RETURN true;
-END
-$$;
-COMMENT ON FUNCTION runfold.require_log_after IS
-    'True, or refuses: if events after a position are in the archive, and not in the log.';
-REVOKE ALL ON FUNCTION runfold.require_log_after FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.require_log_after TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
-
 CREATE FUNCTION runfold.server_identity() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM pg_control_system() AS s
@@ -7822,8 +7630,7 @@ REVOKE ALL ON FUNCTION runfold.server_identity FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.server_identity TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.begin_subscription(
-    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL,
-    archived text DEFAULT NULL
+    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL
 )
 RETURNS TABLE ("position" bigint, event_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7831,12 +7638,6 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     here constant text := runfold.server_identity();
 BEGIN
-    IF archived IS DISTINCT FROM 'skip' AND NOT EXISTS (SELECT FROM runfold.subscriptions s WHERE s.name = subscription) THEN
-        PERFORM runfold.require_log_after(begin_subscription.after,
-            CASE WHEN begin_subscription.filters ? 'streams'
-                 THEN ARRAY(SELECT jsonb_array_elements_text(begin_subscription.filters -> 'streams')) END,
-            CASE WHEN begin_subscription.filters ? 'category' THEN ARRAY[begin_subscription.filters ->> 'category'] END);
-    END IF;
     INSERT INTO runfold.subscriptions (name, position, event_id, filters, server)
     VALUES (subscription, begin_subscription.after,
             coalesce(after_event_id, (SELECT e.event_id FROM runfold.events e WHERE e.position = begin_subscription.after)),
@@ -9474,74 +9275,6 @@ COMMENT ON FUNCTION runfold.end_erasure IS
 REVOKE ALL ON FUNCTION runfold.end_erasure FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_erasure TO runfold_operator;
 
-CREATE FUNCTION runfold.index_statements(name text) RETURNS SETOF text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-    entry runfold.backfills;
-    whole regclass;
-    part record;
-    made text;
-BEGIN
-    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name;
-    whole := to_regclass(entry.index_name);
-    IF entry.index_definition <> '' THEN
-        IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = whole AND i.indisvalid) THEN
-            RETURN;
-        END IF;
-        IF whole IS NOT NULL THEN
-            RETURN NEXT format('DROP INDEX CONCURRENTLY %s', whole);
-        END IF;
-        RETURN NEXT format('CREATE INDEX CONCURRENTLY %I %s', (parse_ident(entry.index_name))[2], entry.index_definition);
-        RETURN;
-    END IF;
-    FOR part IN
-        SELECT h.inhrelid::regclass AS leaf, n.nspname AS folder, left(c.relname, 32) || '_' || name AS index
-          FROM pg_index i
-          JOIN pg_inherits h ON h.inhparent = i.indrelid
-          JOIN pg_class c ON c.oid = h.inhrelid
-          JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE i.indexrelid = whole
-           AND NOT EXISTS (SELECT FROM pg_inherits a JOIN pg_index l ON l.indexrelid = a.inhrelid
-                            WHERE a.inhparent = whole AND l.indrelid = h.inhrelid)
-         ORDER BY c.relname COLLATE "C"
-    LOOP
-        made := format('%I.%I', part.folder, part.index);
-        IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(made) AND NOT i.indisvalid) THEN
-            RETURN NEXT format('DROP INDEX CONCURRENTLY %s', made);
-        END IF;
-        IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(made) AND i.indisvalid) THEN
-            RETURN NEXT regexp_replace(pg_get_indexdef(whole), '^CREATE (UNIQUE )?INDEX .*? ON ONLY \S+ ',
-                                       format('CREATE \1INDEX CONCURRENTLY %I ON %s ', part.index, part.leaf));
-        END IF;
-        RETURN NEXT format('ALTER INDEX %s ATTACH PARTITION %s', whole, made);
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION runfold.index_statements IS
-    'The statements that are left to build the index of a backfill, in order; none: it is built.';
-REVOKE ALL ON FUNCTION runfold.index_statements FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.index_statements TO runfold_operator;
-
-CREATE FUNCTION runfold.end_index_backfill(name text) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-    ended constant boolean := NOT EXISTS (SELECT FROM runfold.index_statements(name));
-BEGIN
-    UPDATE runfold.backfills b
-       SET changed = b.changed + 1, steps = b.steps + 1, stepped_at = clock_timestamp(),
-           started_at = coalesce(b.started_at, clock_timestamp()),
-           finished_at = CASE WHEN ended THEN clock_timestamp() END
-     WHERE b.name = name AND b.index_name IS NOT NULL AND b.finished_at IS NULL;
-    RETURN ended;
-END
-$$;
-COMMENT ON FUNCTION runfold.end_index_backfill IS
-    'Notes the statement that a backfill of an index has run, and its end when none is left; returns whether it has ended.';
-REVOKE ALL ON FUNCTION runfold.end_index_backfill FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.end_index_backfill TO runfold_operator;
-
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 BEGIN
@@ -9611,8 +9344,7 @@ BEGIN
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
         EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
-                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))'
-                       ' WITH (autovacuum_vacuum_insert_scale_factor = 0.5)',
+                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
                        partition, next_from, next_from + size);
         EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);
@@ -9629,18 +9361,6 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
     'Makes partitions of the log well ahead of its head.';
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.enter_backfill(
-    name text, about text, since text, index_name text DEFAULT NULL, index_definition text DEFAULT NULL
-) RETURNS void
-LANGUAGE sql VOLATILE AS $$
-    INSERT INTO runfold.backfills (name, about, since, index_name, index_definition)
-    VALUES (name, about, since, index_name, index_definition)
-    ON CONFLICT ON CONSTRAINT backfills_pkey DO NOTHING
-$$;
-COMMENT ON FUNCTION runfold.enter_backfill IS
-    'Enters a backfill, in the migration that needs it; once.';
-REVOKE ALL ON FUNCTION runfold.enter_backfill FROM PUBLIC;
 
 CREATE FUNCTION runfold.safe_head() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -9792,7 +9512,7 @@ SELECT n.* FROM public.node_executions n
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
-  FROM runfold.read_stream(runfold.stream_id('execution', $1), runfold.archived_version(runfold.stream_id('execution', $1))) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', $1)) AS e
   JOIN public.node_executions n
     ON n.execution_id = $1 AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
  WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
@@ -9846,13 +9566,9 @@ LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
      WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
        AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
        AND (c.stream_version = 1 OR runfold.creation_took_effect(c.stream_id, c.position))
-     UNION
-    SELECT runfold.stream_name(a.stream_id)
-      FROM runfold.archived_executions a
-     WHERE a.workflow_id = workflow::text AND a.position < before
 $$;
 COMMENT ON FUNCTION runfold.executions_of IS
-    'The execution_ids that were ever created for a workflow before a position, those that are archived as well.';
+    'The execution_ids that were ever created for a workflow before a position.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
@@ -10275,31 +9991,20 @@ GRANT EXECUTE ON FUNCTION runfold.hidden_tables TO runfold_engine, runfold_proje
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH n AS (
-        SELECT lower(w.name)::uuid AS id, w.name
-          FROM unnest($1) AS w (name)
-         WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-        UNION
-        SELECT h.id, h.correlation_id
-          FROM public.human_interactions h
-         WHERE h.correlation_id = ANY ($1)
-    )
     SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id,
            CASE WHEN NOT runfold.interaction_has_ended(s.status) AND runfold.has_ended(s.execution_id) THEN 'cancelled'
                 ELSE s.status END, n.name
-      FROM n
-      LEFT JOIN runfold.streams a ON a.stream_id = runfold.stream_id('interaction', n.id::text)
-     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text), coalesce(a.archived_version, 0)) AS r
+      FROM (SELECT lower(w.name)::uuid AS id, w.name
+              FROM unnest($1) AS w (name)
+             WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+            UNION
+            SELECT h.id, h.correlation_id
+              FROM public.human_interactions h
+             WHERE h.correlation_id = ANY ($1)) AS n
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text)) AS r
                           WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
-     CROSS JOIN LATERAL (SELECT i.* FROM runfold.interaction_state(CASE WHEN a.archived_at IS NULL THEN n.id END) AS i) AS s
-     WHERE a.archived_at IS NULL AND ($2 IS NULL OR e.user_id = $2)
-    UNION ALL
-    -- Of those that are archived, which have ended, the row says it.
-    SELECT n.id, h.workflow_id, h.user_id, h.status, n.name
-      FROM n
-      JOIN runfold.streams a ON a.stream_id = runfold.stream_id('interaction', n.id::text) AND a.archived_at IS NOT NULL
-      JOIN public.human_interactions h ON h.id = n.id
-     WHERE $2 IS NULL OR h.user_id = $2
+     CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
+     WHERE $2 IS NULL OR e.user_id = $2
 $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
@@ -10430,13 +10135,13 @@ BEGIN
         ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE
        SET position = least(p.position, excluded.position), sqlstate = excluded.sqlstate, error = excluded.error;
     UPDATE runfold.checkpoints c
-       SET epoch = -1, position = CASE WHEN c.position < runfold.archived_head() THEN built ELSE least(c.position, built) END,
-           moved_at = CASE WHEN c.position > built OR c.position < runfold.archived_head() THEN clock_timestamp() ELSE c.moved_at END
+       SET epoch = -1, position = least(c.position, built),
+           moved_at = CASE WHEN c.position > built THEN clock_timestamp() ELSE c.moved_at END
      WHERE c.group_name = group_name AND built IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION runfold.land_rebuild IS
-    'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them, or one that lies below what is archived on to them.';
+    'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them.';
 REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
 
@@ -10598,32 +10303,6 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
     'Leaves a stream that cannot be folded out of a rebuild from a position on; the group parks it when the rebuild lands.';
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.left_of_backfill(name text) RETURNS bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_variable
-DECLARE
-    entry runfold.backfills;
-    rows bigint;
-BEGIN
-    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name;
-    IF entry.name IS NULL THEN
-        PERFORM runfold.refuse('unknown_backfill', jsonb_build_object('backfill', name));
-    END IF;
-    IF entry.finished_at IS NOT NULL THEN
-        RETURN 0;
-    END IF;
-    IF entry.index_name IS NOT NULL THEN
-        RETURN (SELECT count(*) FROM runfold.index_statements(name));
-    END IF;
-    EXECUTE format('SELECT runfold.%I($1)', 'backfill_' || name || '_left') INTO rows USING entry.reached;
-    RETURN rows;
-END
-$$;
-COMMENT ON FUNCTION runfold.left_of_backfill IS
-    'How many rows a backfill has still to look at, or partitions to index; it may be an estimate.';
-REVOKE ALL ON FUNCTION runfold.left_of_backfill FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.left_of_backfill TO runfold_operator;
 
 CREATE FUNCTION runfold.make_api_log_months(ahead integer DEFAULT 12) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -10838,31 +10517,6 @@ COMMENT ON FUNCTION runfold.note_archive_run IS
     'Notes that the daily run of the archive has ended.';
 REVOKE ALL ON FUNCTION runfold.note_archive_run FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_archive_run TO runfold_projector, runfold_operator;
-
-CREATE FUNCTION runfold.note_archived_execution() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    DELETE FROM runfold.archived_executions a WHERE a.stream_id = NEW.stream_id;
-    IF NEW.archived_at IS NULL THEN
-        RETURN NEW;
-    END IF;
-    IF NOT EXISTS (SELECT FROM runfold.events e WHERE e.stream_id = NEW.stream_id
-                                                  AND e.position BETWEEN NEW.first_position AND NEW.last_position) THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = format('%s has no events in the log: its row is to be marked before they leave', NEW.stream_id);
-    END IF;
-    INSERT INTO runfold.archived_executions (workflow_id, position, stream_id)
-    SELECT DISTINCT lower(e.data ->> 'workflow_id' COLLATE "C"), e.position, e.stream_id
-      FROM runfold.events e
-     WHERE e.stream_id = NEW.stream_id AND e.position BETWEEN NEW.first_position AND NEW.last_position
-       AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
-       AND (e.stream_version = 1 OR runfold.creation_took_effect(e.stream_id, e.position));
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION runfold.note_archived_execution IS
-    'Notes for which workflows an execution was created whose events leave the log now, or forgets it when they are back.';
-REVOKE ALL ON FUNCTION runfold.note_archived_execution FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -11322,7 +10976,6 @@ BEGIN
     SELECT e.stream_version INTO low
       FROM runfold.events e
      WHERE e.stream_id = stream AND e.position BETWEEN s.first_position AND s.last_position
-       AND e.stream_version > coalesce(s.archived_version, -1)
      ORDER BY e.stream_version
      LIMIT 1;
     high := s.version;
@@ -11346,8 +10999,7 @@ GRANT EXECUTE ON FUNCTION runfold.version_after TO runfold_engine, runfold_proje
 
 CREATE FUNCTION runfold.read_all(
     after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL, streams text[] DEFAULT NULL,
-    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false,
-    archived text DEFAULT NULL
+    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false
 )
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
@@ -11376,15 +11028,10 @@ BEGIN
     END IF;
     IF after_event_id IS NOT NULL AND (issued IS NOT NULL OR after <= head) THEN
         SELECT e.event_id INTO last FROM runfold.events e WHERE e.position = after;
-        -- In a segment that is archived the log it was read from is the one that was archived.
-        IF last.event_id IS DISTINCT FROM after_event_id AND NOT (last.event_id IS NULL AND EXISTS (
-            SELECT FROM runfold.archives a WHERE a.state = 'archived' AND after BETWEEN a.from_position AND a.to_position)) THEN
+        IF last.event_id IS DISTINCT FROM after_event_id THEN
             PERFORM runfold.refuse('log_differs', jsonb_build_object(
                 'position', after, 'head', head, 'event_id', after_event_id, 'found', last.event_id));
         END IF;
-    END IF;
-    IF archived IS DISTINCT FROM 'skip' THEN
-        PERFORM runfold.require_log_after(after, streams, categories);
     END IF;
 
     bound := head;
@@ -11451,7 +11098,6 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head constant bigint := least(runfold.safe_head(), stop);
 BEGIN
-    PERFORM runfold.require_log_after(after, categories => ARRAY[read_opaque_events.category]);
     RETURN QUERY
     SELECT e.position, runfold.stream_name(e.stream_id), e.stream_version, e.type, e.payload
       FROM runfold.events e
@@ -11462,7 +11108,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION runfold.read_opaque_events IS
-    'An application''s opaque events after a position, in order, never past the safe head. What is archived is refused.';
+    'An application''s opaque events after a position, in order, never past the safe head.';
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
@@ -11649,32 +11295,18 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
-CREATE FUNCTION runfold.require_backfill(name text) RETURNS void
-LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_variable
-BEGIN
-    IF NOT EXISTS (SELECT FROM runfold.backfills b WHERE b.name = name AND b.finished_at IS NOT NULL) THEN
-        PERFORM runfold.refuse('backfill_pending', jsonb_build_object('backfill', name));
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION runfold.require_backfill IS
-    'Refuses to go on while a backfill is pending: the first statement of a migration that takes away what it reads.';
-REVOKE ALL ON FUNCTION runfold.require_backfill FROM PUBLIC;
-
-CREATE FUNCTION runfold.require_in_log(stream text, after bigint DEFAULT NULL) RETURNS boolean
+CREATE FUNCTION runfold.require_erased(user_id uuid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream AND s.archived_version > coalesce(after, -1)) THEN
-        PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream));
+    IF NOT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = require_erased.user_id AND t.position IS NOT NULL) THEN
+        PERFORM runfold.refuse('tenant_not_erased', jsonb_build_object('user_id', user_id));
     END IF;
-    RETURN true;
 END
 $$;
-COMMENT ON FUNCTION runfold.require_in_log IS
-    'True, or refuses with `stream_archived`: if events of a stream after a version are in the archive, and not in the log.';
-REVOKE ALL ON FUNCTION runfold.require_in_log FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.require_in_log TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+COMMENT ON FUNCTION runfold.require_erased IS
+    'Refuses to go on where a tenant is not erased.';
+REVOKE ALL ON FUNCTION runfold.require_erased FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_erased TO runfold_operator;
 
 CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -12166,41 +11798,6 @@ COMMENT ON FUNCTION runfold.slow_statements IS
     'Statements that take more than a second: those that run now, and by pg_stat_statements, where it is installed, on average.';
 REVOKE ALL ON FUNCTION runfold.slow_statements FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.slow_statements TO runfold_operator;
-
-CREATE FUNCTION runfold.step_backfill(name text, most integer DEFAULT 1000, OUT changed bigint, OUT done boolean)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
-SET lock_timeout = '1s' AS $$
-#variable_conflict use_variable
-DECLARE
-    entry runfold.backfills;
-    next text;
-BEGIN
-    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name FOR NO KEY UPDATE;
-    IF entry.name IS NULL THEN
-        PERFORM runfold.refuse('unknown_backfill', jsonb_build_object('backfill', name));
-    END IF;
-    IF most < 1 OR most > 100000 OR most IS NULL THEN
-        PERFORM runfold.refuse('backfill_step_size', jsonb_build_object('found', most, 'limit', 100000));
-    END IF;
-    changed := 0;
-    done := true;
-    IF entry.finished_at IS NOT NULL OR entry.index_name IS NOT NULL THEN
-        RETURN;
-    END IF;
-    EXECUTE format('SELECT reached, changed FROM runfold.%I($1, $2)', 'backfill_' || name)
-       INTO next, changed USING entry.reached, most;
-    done := next IS NULL;
-    UPDATE runfold.backfills b
-       SET reached = next, changed = b.changed + coalesce(changed, 0), steps = b.steps + 1, stepped_at = clock_timestamp(),
-           started_at = coalesce(b.started_at, clock_timestamp()),
-           finished_at = CASE WHEN done THEN clock_timestamp() END
-     WHERE b.name = name;
-END
-$$;
-COMMENT ON FUNCTION runfold.step_backfill IS
-    'Runs the next step of a backfill of rows; returns how many rows it changed, and whether that was the last one.';
-REVOKE ALL ON FUNCTION runfold.step_backfill FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.step_backfill TO runfold_operator;
 
 CREATE FUNCTION runfold.streams_of_tenant(tenant uuid, category text) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
@@ -12889,10 +12486,6 @@ CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.workflow_executio
 CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.workflow_executions
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();
 
-CREATE TRIGGER archived_executions_are_noted BEFORE UPDATE OF archived_at ON runfold.streams
-    FOR EACH ROW WHEN (starts_with(NEW.stream_id, 'execution-') AND (OLD.archived_at IS NULL) <> (NEW.archived_at IS NULL))
-    EXECUTE FUNCTION runfold.note_archived_execution();
-
 CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -12944,13 +12537,12 @@ SELECT runfold.ensure_partitions();
 
 -- What the platform's Data API calls, as supabase.rpc() does: it shows the schema public, and not runfold. Only the service
 -- key may: a tenant that could append would write its own history, and user_id is the caller's word.
-CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL, repeats text DEFAULT NULL)
-RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean,
-               skipped integer, versions bigint[], positions bigint[])
+CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated, a.skipped, a.versions, a.positions
+    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated
       FROM runfold.append_events(CASE jsonb_typeof(appends) WHEN 'string' THEN appends #>> '{}' ELSE appends::text END,
-                                 command_id, repeats) AS a
+                                 command_id) AS a
 $$;
 COMMENT ON FUNCTION public.runfold_append IS
     'runfold.append_events for the Data API: appends is the array itself; its text is taken, too.';
@@ -12971,14 +12563,13 @@ COMMENT ON FUNCTION public.runfold_read_stream IS
 REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
 
-CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL,
-                                        archived text DEFAULT NULL)
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
 RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
                user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
            replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
-      FROM runfold.read_all(after, max_count, types, archived => archived) AS e
+      FROM runfold.read_all(after, max_count, types) AS e
      ORDER BY e.position
 $$;
 COMMENT ON FUNCTION public.runfold_read_all IS
@@ -13118,6 +12709,6 @@ BEGIN
 END
 $realtime$;
 
-COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100, compatible from 20261127000100';
+COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
 
 -- migrate:down

@@ -1054,6 +1054,12 @@ REFUSALS: Final = {
         "events between {position} and {archived_head} are archived, in {file}",
         'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`',
     ),
+    "tenant_not_erased": Refusal(
+        InvalidInput,
+        "the tenant {user_id} is not erased",
+        "erase it with `runfold tenant erase` first",
+        code="tenant_not_erased",
+    ),
     "never_archived": Refusal(
         InvalidInput,
         "streams of the category {category} are never archived",

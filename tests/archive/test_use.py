@@ -15,6 +15,7 @@ from runfold.archive.files import read_manifest, read_segment
 from runfold.archive.listing import read_archives, verify_archives
 from runfold.archive.restoring import restore_range, restore_stream
 from runfold.archive.rewriting import rewrite_without
+from runfold.database.connections import mapped_errors
 from runfold.errors import InvalidInput, TenantErased
 from tests.archive.segments import Segmented
 from tests.cli.conftest import Answer, run_console_script
@@ -140,7 +141,7 @@ def test_an_erased_tenant_stays_in_the_files_as_hashes(closed: Segmented, folder
     connection.execute("SELECT runfold.set_archive_policy('log', NULL)")
     closed.archive(folder)
     digests = [each.digest for each in read_archives(connection)]
-    with pytest.raises(InvalidInput, match="is not erased"):
+    with pytest.raises(InvalidInput, match="is not erased"), mapped_errors():
         rewrite_without(connection, folder, str(TENANT))
     connection.execute("INSERT INTO runfold.erased_tenants (user_id, position) VALUES (%s, 1)", (TENANT,))
     first = folder / read_archives(connection)[0].file

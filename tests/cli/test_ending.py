@@ -26,7 +26,7 @@ READS = {
     "interaction list", "interaction show", "parked list", "parked show", "projection list", "projection verify",
     "keys status", "retention show", "workflow diff", "workflow history", "workflow list", "workflow show",
     "response list", "response show", "export", "spool show", "status", "trigger list", "vector list", "why", "db url",
-    "engine list", "subscription list", "subscription show", "backup list",
+    "engine list", "subscription list", "subscription show", "backup list", "archive list", "archive verify",
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
     ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
     ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
+    ('tenant_not_erased', 'RF001', 'tenant_not_erased', 'the tenant {user_id} is not erased', 'erase it with `runfold tenant erase` first'),
     ('never_archived', 'RF001', 'never_archived', 'streams of the category {category} are never archived', 'name a category of executions, of an application, or of your own'),
     ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
     ('unknown_backfill', 'RF080', 'unknown_backfill', 'there is no backfill {backfill}', 'see `runfold backfill list` for those that there are'),

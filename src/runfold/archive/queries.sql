@@ -113,9 +113,9 @@ COPY runfold.restored_events (position, append_end, stream_id, stream_version, e
 -- Puts them back into the log; returns how many streams and events.
 SELECT streams, events FROM runfold.land_restored()
 
--- name: is_erased
--- Whether a tenant is erased. Parameters: user.
-SELECT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = %(user)s::uuid AND t.position IS NOT NULL)
+-- name: require_erased
+-- Refuses to go on where a tenant is not erased. Parameters: user.
+SELECT runfold.require_erased(%(user)s::uuid)
 
 -- name: note_rewritten
 -- Enters the file that was written in place of a segment's. Parameters: from, file, sha256, bytes, digest, erased (JSON text).

@@ -56,11 +56,11 @@ def restore_stream(connection: psycopg.Connection[Any], folder: Path, stream_id:
 
 
 def _restore(connection: psycopg.Connection[Any], folder: Path, left: list[tuple[Any, ...]]) -> Restored:
+    connection.execute(statement("clear_restored"))
     if not left:
         return Restored(0, 0)
     first, last = min(row[1] for row in left), max(row[2] for row in left)
     streams = {row[0] for row in left}
-    connection.execute(statement("clear_restored"))
     paths = [
         _checked(folder, archive.file, archive.sha256)
         for archive in read_archives(connection)

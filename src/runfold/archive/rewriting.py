@@ -50,13 +50,7 @@ def rewrite_without(connection: psycopg.Connection[Any], folder: Path, user_id: 
     again. Raises InvalidInput if the tenant is not erased, ArchiveMissing and ArchiveDamaged.
     """
     user = str(_uuid(user_id))
-    row = connection.execute(statement("is_erased"), {"user": user}).fetchone()
-    if row is None or not row[0]:
-        raise InvalidInput(
-            f"the tenant {user} is not erased",
-            hint="erase it with `runfold tenant erase` first",
-            code="tenant_not_erased",
-        )
+    connection.execute(statement("require_erased"), {"user": user})
     events, files = 0, []
     with alone(connection):
         finish(connection)

@@ -33,7 +33,7 @@ def list_(archive: Folder = None, as_json: Json = False) -> None:
     """
     from runfold.archive.listing import list_archives
 
-    with open_database(shared=True, role="runfold_operator") as connection:
+    with open_database(shared=True) as connection:
         found = list_archives(connection, _folder(archive, needed=False))
     _print(found, as_json)
 
@@ -81,7 +81,7 @@ def verify(
     """Read the files, and compare them with what was written; exit code 1 when one is missing or differs."""
     from runfold.archive.listing import verify_archives
 
-    with open_database(shared=True, role="runfold_operator") as connection:
+    with open_database(shared=True) as connection:
         found = list(verify_archives(connection, _folder(archive) or Path(), from_position, to_position))
     _print(found, as_json)
     if any(each.found != "ok" for each in found):
