@@ -710,37 +710,6 @@ COMMENT ON TABLE runfold.applications IS
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
-CREATE TABLE runfold.streams (
-    stream_id text COLLATE "C" PRIMARY KEY,
-    user_id uuid,
-    version bigint NOT NULL,
-    first_position bigint,
-    last_position bigint,
-    archived_at timestamptz,
-    archived_version bigint,
-    archived_digest bytea,
-    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
-    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
-) WITH (fillfactor = 70);
-
--- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
-CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
-
-COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
-COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
-COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
-COMMENT ON COLUMN runfold.streams.archived_digest IS
-    'SHA-256 over the leaves of the events that left: nothing else is ever restored in their place.';
-
-ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
-CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
-    USING (user_id = (SELECT auth.uid()));
-CREATE POLICY "services see every row" ON runfold.streams FOR ALL
-    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
-
-GRANT SELECT ON runfold.streams
-    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
-
 -- The executions that are archived, by the workflows that they were created for. A deletion of a workflow takes their rows
 -- along, and the log, where it looks for the others, has these no more.
 CREATE TABLE runfold.archived_executions (
@@ -748,7 +717,6 @@ CREATE TABLE runfold.archived_executions (
     position bigint NOT NULL,
     stream_id text COLLATE "C" NOT NULL,
     CONSTRAINT archived_executions_pkey PRIMARY KEY (workflow_id, position),
-    CONSTRAINT archived_executions_stream_id_fkey FOREIGN KEY (stream_id) REFERENCES runfold.streams (stream_id),
     CONSTRAINT archived_executions_are_executions CHECK (starts_with(stream_id, 'execution-'))
 );
 CREATE INDEX idx_archived_executions_stream_id ON runfold.archived_executions (stream_id);
@@ -2878,6 +2846,37 @@ GRANT SELECT ON runfold_stats.connection_use, runfold_stats.connections_by_appli
                 runfold_stats.unused_indexes, runfold_stats.dead_rows, runfold_stats.replication_lag, runfold_stats.fold_lag,
                 runfold_stats.retention_lag
    TO runfold_operator;
+
+CREATE TABLE runfold.streams (
+    stream_id text COLLATE "C" PRIMARY KEY,
+    user_id uuid,
+    version bigint NOT NULL,
+    first_position bigint,
+    last_position bigint,
+    archived_at timestamptz,
+    archived_version bigint,
+    archived_digest bytea,
+    CONSTRAINT archived_streams_have_a_version CHECK ((archived_at IS NULL) = (archived_version IS NULL)),
+    CONSTRAINT archived_streams_have_a_digest CHECK ((archived_at IS NULL) = (archived_digest IS NULL))
+) WITH (fillfactor = 70);
+
+-- A tenant's streams. It never changes, so that an append's update of the row stays HOT.
+CREATE INDEX idx_streams_user_id ON runfold.streams (user_id) WHERE user_id IS NOT NULL;
+
+COMMENT ON TABLE runfold.streams IS 'One row a stream; its row lock is the optimistic concurrency check.';
+COMMENT ON COLUMN runfold.streams.archived_at IS 'When its events left the log for the archive; NULL: they are in the log.';
+COMMENT ON COLUMN runfold.streams.archived_version IS 'The version up to which they left; what was appended since then is in the log.';
+COMMENT ON COLUMN runfold.streams.archived_digest IS
+    'SHA-256 over the leaves of the events that left: nothing else is ever restored in their place.';
+
+ALTER TABLE runfold.streams ENABLE ROW LEVEL SECURITY;
+CREATE POLICY "a tenant reads its own rows" ON runfold.streams FOR SELECT TO authenticated
+    USING (user_id = (SELECT auth.uid()));
+CREATE POLICY "services see every row" ON runfold.streams FOR ALL
+    TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role USING (true) WITH CHECK (true);
+
+GRANT SELECT ON runfold.streams
+    TO authenticated, runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.subscriptions (
     name text COLLATE "C" NOT NULL,
