@@ -710,6 +710,23 @@ COMMENT ON TABLE runfold.applications IS
 
 GRANT SELECT ON runfold.applications TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- The executions that are archived, by the workflows that they were created for. A deletion of a workflow takes their rows
+-- along, and the log, where it looks for the others, has these no more.
+CREATE TABLE runfold.archived_executions (
+    workflow_id text COLLATE "C" NOT NULL,
+    position bigint NOT NULL,
+    stream_id text COLLATE "C" NOT NULL,
+    CONSTRAINT archived_executions_pkey PRIMARY KEY (workflow_id, position),
+    CONSTRAINT archived_executions_are_executions CHECK (starts_with(stream_id, 'execution-'))
+);
+CREATE INDEX idx_archived_executions_stream_id ON runfold.archived_executions (stream_id);
+
+COMMENT ON TABLE runfold.archived_executions IS 'The executions that are archived, by the workflows that they were created for.';
+COMMENT ON COLUMN runfold.archived_executions.workflow_id IS 'As the log has it, in lower case.';
+COMMENT ON COLUMN runfold.archived_executions.position IS 'Where it was created: a later deletion of the workflow concerns it.';
+
+GRANT SELECT ON runfold.archived_executions TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 -- Segments of the log whose events are in files outside the database. A segment is one partition's positions, and its file
 -- holds all of its events, for ever: streams leave the log one after the other, and no file is ever written a second time.
 CREATE TABLE runfold.archives (
@@ -3675,7 +3692,6 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
     ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
     ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
-    ('tenant_not_erased', 'RF001', 'tenant_not_erased', 'the tenant {user_id} is not erased', 'erase it with `runfold tenant erase` first'),
     ('never_archived', 'RF001', 'never_archived', 'streams of the category {category} are never archived', 'name a category of executions, of an application, or of your own'),
     ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
@@ -3944,6 +3960,21 @@ COMMENT ON FUNCTION runfold.interaction_target IS
 REVOKE ALL ON FUNCTION runfold.interaction_target FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.interaction_target TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.archive_of_stream(stream text) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('stream_id', s.stream_id, 'archived_version', s.archived_version,
+                              'file', coalesce(string_agg(a.file, ', ' ORDER BY a.from_position), ''))
+      FROM runfold.streams s
+      LEFT JOIN runfold.archives a
+        ON a.from_position <= s.last_position AND a.to_position >= s.first_position AND a.state = 'archived'
+     WHERE s.stream_id = $1
+     GROUP BY s.stream_id, s.archived_version
+$$;
+COMMENT ON FUNCTION runfold.archive_of_stream IS
+    'What a refusal says of an archived stream: its id, the version up to which it is archived, and the files that hold it.';
+REVOKE ALL ON FUNCTION runfold.archive_of_stream FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archive_of_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.upcast(type text, schema_version integer, data jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT data
@@ -3958,6 +3989,9 @@ RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_vers
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
                occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT runfold.refuse('stream_archived', runfold.archive_of_stream(s.stream_id))
+      FROM runfold.streams s
+     WHERE s.stream_id = $1 AND s.archived_version > $2;
     SELECT e.position, e.append_end, e.stream_id, e.stream_version, e.event_id, e.category, e.type, e.schema_version, e.user_id,
            runfold.upcast(e.type, e.schema_version, e.data), e.payload, e.metadata, e.occurred_at, e.recorded_at
       FROM runfold.streams s
@@ -4055,21 +4089,6 @@ $$;
 COMMENT ON FUNCTION runfold.answers_of IS
     'The answers of a call of append_events: each with its place in it, and the execution that asked.';
 REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
-
-CREATE FUNCTION runfold.archive_of_stream(stream text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT jsonb_build_object('stream_id', s.stream_id, 'archived_version', s.archived_version,
-                              'file', coalesce(string_agg(a.file, ', ' ORDER BY a.from_position), ''))
-      FROM runfold.streams s
-      LEFT JOIN runfold.archives a
-        ON a.from_position <= s.last_position AND a.to_position >= s.first_position AND a.state = 'archived'
-     WHERE s.stream_id = $1
-     GROUP BY s.stream_id, s.archived_version
-$$;
-COMMENT ON FUNCTION runfold.archive_of_stream IS
-    'What a refusal says of an archived stream: its id, the version up to which it is archived, and the files that hold it.';
-REVOKE ALL ON FUNCTION runfold.archive_of_stream FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.archive_of_stream TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -7540,6 +7559,28 @@ COMMENT ON FUNCTION runfold.archived_head IS
 REVOKE ALL ON FUNCTION runfold.archived_head FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.archived_head TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
+CREATE FUNCTION runfold.archived_values(categories text[]) RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 100000 SET search_path = pg_catalog, pg_temp AS $$
+    SELECT v.value
+      FROM runfold.streams s
+     CROSS JOIN LATERAL (VALUES (s.stream_id::text), (runfold.stream_name(s.stream_id)), (lower(runfold.stream_name(s.stream_id))),
+                                (runfold.row_id(s.stream_id, split_part(s.stream_id, '-', 1), runfold.stream_name(s.stream_id))::text)) AS v (value)
+     WHERE s.archived_at IS NOT NULL AND (categories IS NULL OR split_part(s.stream_id, '-', 1) = ANY (categories))
+$$;
+COMMENT ON FUNCTION runfold.archived_values IS
+    'What columns that name a row''s stream hold for the streams of some categories, or of all (null), that are archived: their ids, their names without the category (a UUID in lower case, too), and the ids of their rows.';
+REVOKE ALL ON FUNCTION runfold.archived_values FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archived_values TO runfold_projector, runfold_operator, runfold_projections, runfold_reader;
+
+CREATE FUNCTION runfold.archived_version(stream text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((SELECT s.archived_version FROM runfold.streams s WHERE s.stream_id = $1), 0)
+$$;
+COMMENT ON FUNCTION runfold.archived_version IS
+    'The version up to which a stream is archived; 0: its events are in the log.';
+REVOKE ALL ON FUNCTION runfold.archived_version FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.archived_version TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.attach_month(parent text, by_column text, month timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -7620,6 +7661,43 @@ COMMENT ON FUNCTION runfold.begin_slice IS
 REVOKE ALL ON FUNCTION runfold.begin_slice FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.begin_slice TO runfold_projections, runfold_projector, runfold_operator;
 
+CREATE FUNCTION runfold.require_log_after(after bigint, streams text[] DEFAULT NULL, categories text[] DEFAULT NULL) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    segment runfold.archives;
+    archived text;
+BEGIN
+    SELECT a.* INTO segment FROM runfold.archives a WHERE a.state = 'archived' AND a.to_position > after ORDER BY a.from_position LIMIT 1;
+    IF segment.file IS NULL THEN
+        RETURN true;
+    END IF;
+    IF streams IS NOT NULL THEN
+        SELECT s.stream_id INTO archived
+          FROM runfold.streams s
+         WHERE s.stream_id = ANY (streams) AND s.archived_at IS NOT NULL
+           AND EXISTS (SELECT FROM runfold.archives a
+                        WHERE a.state = 'archived' AND a.to_position > after
+                          AND a.from_position <= s.last_position AND a.to_position >= s.first_position)
+         ORDER BY s.stream_id LIMIT 1;
+        IF archived IS NOT NULL THEN
+            PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(archived));
+        END IF;
+    ELSIF categories IS NULL OR EXISTS (
+        SELECT FROM unnest(categories) AS c (name)
+         WHERE EXISTS (SELECT FROM runfold.streams s  -- those whose names begin with the category and a hyphen
+                        WHERE s.stream_id >= (c.name || '-') COLLATE "C" AND s.stream_id < (c.name || '.') COLLATE "C"
+                          AND s.archived_at IS NOT NULL)) THEN
+        PERFORM runfold.refuse('log_archived', jsonb_build_object(
+            'position', after, 'archived_head', runfold.archived_head(), 'file', segment.file));
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_log_after IS
+    'True, or refuses: if events after a position are in the archive, and not in the log.';
+REVOKE ALL ON FUNCTION runfold.require_log_after FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_log_after TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
 CREATE FUNCTION runfold.server_identity() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT s.system_identifier::text || '/' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) FROM pg_control_system() AS s
@@ -7630,7 +7708,8 @@ REVOKE ALL ON FUNCTION runfold.server_identity FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.server_identity TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.begin_subscription(
-    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL
+    subscription text, filters jsonb DEFAULT '{}', after bigint DEFAULT 0, after_event_id uuid DEFAULT NULL,
+    archived text DEFAULT NULL
 )
 RETURNS TABLE ("position" bigint, event_id uuid)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -7638,6 +7717,12 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     here constant text := runfold.server_identity();
 BEGIN
+    IF archived IS DISTINCT FROM 'skip' AND NOT EXISTS (SELECT FROM runfold.subscriptions s WHERE s.name = subscription) THEN
+        PERFORM runfold.require_log_after(begin_subscription.after,
+            CASE WHEN begin_subscription.filters ? 'streams'
+                 THEN ARRAY(SELECT jsonb_array_elements_text(begin_subscription.filters -> 'streams')) END,
+            CASE WHEN begin_subscription.filters ? 'category' THEN ARRAY[begin_subscription.filters ->> 'category'] END);
+    END IF;
     INSERT INTO runfold.subscriptions (name, position, event_id, filters, server)
     VALUES (subscription, begin_subscription.after,
             coalesce(after_event_id, (SELECT e.event_id FROM runfold.events e WHERE e.position = begin_subscription.after)),
@@ -9512,7 +9597,7 @@ SELECT n.* FROM public.node_executions n
 SELECT n.activation, (e.data ->> 'attempt')::integer AS attempt, e.type = 'NodeStarted' AS started,
        coalesce((e.data ->> 'start_time')::bigint, floor(extract(epoch FROM e.occurred_at) * 1000)::bigint) AS at,
        e.data -> 'error_data' AS error_data
-  FROM runfold.read_stream(runfold.stream_id('execution', $1)) AS e
+  FROM runfold.read_stream(runfold.stream_id('execution', $1), runfold.archived_version(runfold.stream_id('execution', $1))) AS e
   JOIN public.node_executions n
     ON n.execution_id = $1 AND n.activation = e.data ->> 'activation' AND n.last_event_position >= e.position
  WHERE e.type IN ('NodeStarted', 'NodeAttemptFailed')
@@ -9566,9 +9651,13 @@ LANGUAGE sql STABLE ROWS 10 SET search_path = pg_catalog, pg_temp AS $$
      WHERE c.category = 'execution' AND c.type = 'ExecutionCreated'
        AND lower(c.data ->> 'workflow_id' COLLATE "C") = workflow::text AND c.position < before
        AND (c.stream_version = 1 OR runfold.creation_took_effect(c.stream_id, c.position))
+     UNION
+    SELECT runfold.stream_name(a.stream_id)
+      FROM runfold.archived_executions a
+     WHERE a.workflow_id = workflow::text AND a.position < before
 $$;
 COMMENT ON FUNCTION runfold.executions_of IS
-    'The execution_ids that were ever created for a workflow before a position.';
+    'The execution_ids that were ever created for a workflow before a position, those that are archived as well.';
 REVOKE ALL ON FUNCTION runfold.executions_of FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.executions_of TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
@@ -9991,20 +10080,31 @@ GRANT EXECUTE ON FUNCTION runfold.hidden_tables TO runfold_engine, runfold_proje
 CREATE FUNCTION runfold.interactions_named(names text[], tenant uuid DEFAULT NULL)
 RETURNS TABLE (interaction_id uuid, workflow_id uuid, user_id uuid, status text, name text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH n AS (
+        SELECT lower(w.name)::uuid AS id, w.name
+          FROM unnest($1) AS w (name)
+         WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+        UNION
+        SELECT h.id, h.correlation_id
+          FROM public.human_interactions h
+         WHERE h.correlation_id = ANY ($1)
+    )
     SELECT n.id, (e.data ->> 'workflow_id')::uuid, e.user_id,
            CASE WHEN NOT runfold.interaction_has_ended(s.status) AND runfold.has_ended(s.execution_id) THEN 'cancelled'
                 ELSE s.status END, n.name
-      FROM (SELECT lower(w.name)::uuid AS id, w.name
-              FROM unnest($1) AS w (name)
-             WHERE lower(w.name) ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-            UNION
-            SELECT h.id, h.correlation_id
-              FROM public.human_interactions h
-             WHERE h.correlation_id = ANY ($1)) AS n
-     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text)) AS r
+      FROM n
+      LEFT JOIN runfold.streams a ON a.stream_id = runfold.stream_id('interaction', n.id::text)
+     CROSS JOIN LATERAL (SELECT r.data, r.user_id FROM runfold.read_stream(runfold.stream_id('interaction', n.id::text), coalesce(a.archived_version, 0)) AS r
                           WHERE r.type = 'InteractionRequested' ORDER BY r.stream_version LIMIT 1) AS e
-     CROSS JOIN LATERAL runfold.interaction_state(n.id) AS s
-     WHERE $2 IS NULL OR e.user_id = $2
+     CROSS JOIN LATERAL (SELECT i.* FROM runfold.interaction_state(CASE WHEN a.archived_at IS NULL THEN n.id END) AS i) AS s
+     WHERE a.archived_at IS NULL AND ($2 IS NULL OR e.user_id = $2)
+    UNION ALL
+    -- Of those that are archived, which have ended, the row says it.
+    SELECT n.id, h.workflow_id, h.user_id, h.status, n.name
+      FROM n
+      JOIN runfold.streams a ON a.stream_id = runfold.stream_id('interaction', n.id::text) AND a.archived_at IS NOT NULL
+      JOIN public.human_interactions h ON h.id = n.id
+     WHERE $2 IS NULL OR h.user_id = $2
 $$;
 COMMENT ON FUNCTION runfold.interactions_named IS
     'The interactions that these texts name, by id or correlation id, open or not; of one tenant, if it is given. A question that was open when its execution ended is cancelled.';
@@ -10135,13 +10235,13 @@ BEGIN
         ON CONFLICT ON CONSTRAINT parked_streams_pkey DO UPDATE
        SET position = least(p.position, excluded.position), sqlstate = excluded.sqlstate, error = excluded.error;
     UPDATE runfold.checkpoints c
-       SET epoch = -1, position = least(c.position, built),
-           moved_at = CASE WHEN c.position > built THEN clock_timestamp() ELSE c.moved_at END
+       SET epoch = -1, position = CASE WHEN c.position < runfold.archived_head() THEN built ELSE least(c.position, built) END,
+           moved_at = CASE WHEN c.position > built OR c.position < runfold.archived_head() THEN clock_timestamp() ELSE c.moved_at END
      WHERE c.group_name = group_name AND built IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION runfold.land_rebuild IS
-    'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them.';
+    'Lands the rebuild of the group of this batch: parks the streams that it could not fold, and moves a checkpoint that lies beyond the shadows back to them, or one that lies below what is archived on to them.';
 REVOKE ALL ON FUNCTION runfold.land_rebuild FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.land_rebuild TO runfold_projections, runfold_projector, runfold_operator;
 
@@ -10517,6 +10617,31 @@ COMMENT ON FUNCTION runfold.note_archive_run IS
     'Notes that the daily run of the archive has ended.';
 REVOKE ALL ON FUNCTION runfold.note_archive_run FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.note_archive_run TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.note_archived_execution() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM runfold.archived_executions a WHERE a.stream_id = NEW.stream_id;
+    IF NEW.archived_at IS NULL THEN
+        RETURN NEW;
+    END IF;
+    IF NOT EXISTS (SELECT FROM runfold.events e WHERE e.stream_id = NEW.stream_id
+                                                  AND e.position BETWEEN NEW.first_position AND NEW.last_position) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('%s has no events in the log: its row is to be marked before they leave', NEW.stream_id);
+    END IF;
+    INSERT INTO runfold.archived_executions (workflow_id, position, stream_id)
+    SELECT DISTINCT lower(e.data ->> 'workflow_id' COLLATE "C"), e.position, e.stream_id
+      FROM runfold.events e
+     WHERE e.stream_id = NEW.stream_id AND e.position BETWEEN NEW.first_position AND NEW.last_position
+       AND e.type = 'ExecutionCreated' AND e.data ->> 'workflow_id' IS NOT NULL
+       AND (e.stream_version = 1 OR runfold.creation_took_effect(e.stream_id, e.position));
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION runfold.note_archived_execution IS
+    'Notes for which workflows an execution was created whose events leave the log now, or forgets it when they are back.';
+REVOKE ALL ON FUNCTION runfold.note_archived_execution FROM PUBLIC;
 
 CREATE FUNCTION runfold.note_built(group_name text, name text, version integer, digest text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -10976,6 +11101,7 @@ BEGIN
     SELECT e.stream_version INTO low
       FROM runfold.events e
      WHERE e.stream_id = stream AND e.position BETWEEN s.first_position AND s.last_position
+       AND e.stream_version > coalesce(s.archived_version, -1)
      ORDER BY e.stream_version
      LIMIT 1;
     high := s.version;
@@ -10999,7 +11125,8 @@ GRANT EXECUTE ON FUNCTION runfold.version_after TO runfold_engine, runfold_proje
 
 CREATE FUNCTION runfold.read_all(
     after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL, streams text[] DEFAULT NULL,
-    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false
+    categories text[] DEFAULT NULL, after_event_id uuid DEFAULT NULL, bookmark boolean DEFAULT false,
+    archived text DEFAULT NULL
 )
 RETURNS TABLE ("position" bigint, append_end bigint, stream_id text, stream_version bigint, event_id uuid, category text,
                type text, schema_version integer, user_id uuid, data jsonb, payload bytea, metadata jsonb,
@@ -11028,10 +11155,15 @@ BEGIN
     END IF;
     IF after_event_id IS NOT NULL AND (issued IS NOT NULL OR after <= head) THEN
         SELECT e.event_id INTO last FROM runfold.events e WHERE e.position = after;
-        IF last.event_id IS DISTINCT FROM after_event_id THEN
+        -- In a segment that is archived the log it was read from is the one that was archived.
+        IF last.event_id IS DISTINCT FROM after_event_id AND NOT (last.event_id IS NULL AND EXISTS (
+            SELECT FROM runfold.archives a WHERE a.state = 'archived' AND after BETWEEN a.from_position AND a.to_position)) THEN
             PERFORM runfold.refuse('log_differs', jsonb_build_object(
                 'position', after, 'head', head, 'event_id', after_event_id, 'found', last.event_id));
         END IF;
+    END IF;
+    IF archived IS DISTINCT FROM 'skip' THEN
+        PERFORM runfold.require_log_after(after, streams, categories);
     END IF;
 
     bound := head;
@@ -11098,6 +11230,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     head constant bigint := least(runfold.safe_head(), stop);
 BEGIN
+    PERFORM runfold.require_log_after(after, categories => ARRAY[read_opaque_events.category]);
     RETURN QUERY
     SELECT e.position, runfold.stream_name(e.stream_id), e.stream_version, e.type, e.payload
       FROM runfold.events e
@@ -11108,7 +11241,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION runfold.read_opaque_events IS
-    'An application''s opaque events after a position, in order, never past the safe head.';
+    'An application''s opaque events after a position, in order, never past the safe head. What is archived is refused.';
 REVOKE ALL ON FUNCTION runfold.read_opaque_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.read_opaque_events TO runfold_engine, runfold_operator, runfold_reader, service_role;
 
@@ -11295,18 +11428,19 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
-CREATE FUNCTION runfold.require_erased(user_id uuid) RETURNS void
+CREATE FUNCTION runfold.require_in_log(stream text, after bigint DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = require_erased.user_id AND t.position IS NOT NULL) THEN
-        PERFORM runfold.refuse('tenant_not_erased', jsonb_build_object('user_id', user_id));
+    IF EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = stream AND s.archived_version > coalesce(after, -1)) THEN
+        PERFORM runfold.refuse('stream_archived', runfold.archive_of_stream(stream));
     END IF;
+    RETURN true;
 END
 $$;
-COMMENT ON FUNCTION runfold.require_erased IS
-    'Refuses to go on where a tenant is not erased.';
-REVOKE ALL ON FUNCTION runfold.require_erased FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.require_erased TO runfold_operator;
+COMMENT ON FUNCTION runfold.require_in_log IS
+    'True, or refuses with `stream_archived`: if events of a stream after a version are in the archive, and not in the log.';
+REVOKE ALL ON FUNCTION runfold.require_in_log FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_in_log TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
 
 CREATE FUNCTION runfold.rows_of_tenant(tenant uuid) RETURNS TABLE (table_name text, rows bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -12486,6 +12620,10 @@ CREATE TRIGGER removed_rows_are_counted AFTER DELETE ON public.workflow_executio
 CREATE TRIGGER no_rows_are_counted AFTER TRUNCATE ON public.workflow_executions
     FOR EACH STATEMENT EXECUTE FUNCTION runfold.forget_counts();
 
+CREATE TRIGGER archived_executions_are_noted BEFORE UPDATE OF archived_at ON runfold.streams
+    FOR EACH ROW WHEN (starts_with(NEW.stream_id, 'execution-') AND (OLD.archived_at IS NULL) <> (NEW.archived_at IS NULL))
+    EXECUTE FUNCTION runfold.note_archived_execution();
+
 CREATE FUNCTION public.cleanup_old_conversation_buffers(retention_days integer, force boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -12563,13 +12701,14 @@ COMMENT ON FUNCTION public.runfold_read_stream IS
 REVOKE ALL ON FUNCTION public.runfold_read_stream FROM PUBLIC, anon, authenticated;
 GRANT EXECUTE ON FUNCTION public.runfold_read_stream TO service_role;
 
-CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL)
+CREATE FUNCTION public.runfold_read_all(after bigint DEFAULT 0, max_count integer DEFAULT 1000, types text[] DEFAULT NULL,
+                                        archived text DEFAULT NULL)
 RETURNS TABLE ("position" bigint, stream_id text, stream_version bigint, event_id uuid, type text, schema_version integer,
                user_id uuid, data jsonb, payload text, metadata jsonb, occurred_at timestamptz, recorded_at timestamptz)
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
     SELECT e.position, e.stream_id, e.stream_version, e.event_id, e.type, e.schema_version, e.user_id, e.data,
            replace(encode(e.payload, 'base64'), E'\n', ''), e.metadata, e.occurred_at, e.recorded_at
-      FROM runfold.read_all(after, max_count, types) AS e
+      FROM runfold.read_all(after, max_count, types, archived => archived) AS e
      ORDER BY e.position
 $$;
 COMMENT ON FUNCTION public.runfold_read_all IS

@@ -5,7 +5,6 @@ CREATE TABLE runfold.archived_executions (
     position bigint NOT NULL,
     stream_id text COLLATE "C" NOT NULL,
     CONSTRAINT archived_executions_pkey PRIMARY KEY (workflow_id, position),
-    CONSTRAINT archived_executions_stream_id_fkey FOREIGN KEY (stream_id) REFERENCES runfold.streams (stream_id),
     CONSTRAINT archived_executions_are_executions CHECK (starts_with(stream_id, 'execution-'))
 );
 CREATE INDEX idx_archived_executions_stream_id ON runfold.archived_executions (stream_id);

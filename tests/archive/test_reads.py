@@ -272,3 +272,16 @@ def test_a_name_of_an_archived_question_is_known_by_its_row(
     archive_streams(database_url, tmp_path, [f"interaction-{name}"])
     assert connection.execute(query, ([name],)).fetchall() == before
     assert before[0][3] == "timeout"
+
+
+BROKEN = {
+    "archived_executions_pkey": "SELECT workflow_id, position, stream_id FROM runfold.archived_executions",
+    "archived_executions_are_executions": "VALUES ('w', 1, 'log-gone')",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_constraints_of_the_list_of_archived_executions(part: Archived, name: str) -> None:
+    with pytest.raises(psycopg.errors.IntegrityError) as refused:
+        part.log.connection.execute(f"INSERT INTO runfold.archived_executions {BROKEN[name]}".encode())
+    assert refused.value.diag.constraint_name == name
