@@ -1,6 +1,6 @@
 -- migrate:up
 
-SET LOCAL lock_timeout = '5s';
+SET LOCAL lock_timeout = '2s';
 SET LOCAL statement_timeout = '10min';
 
 -- The roles, the schemas, and stand-ins for what Supabase provides (auth.users, auth.uid() and the roles anon,
@@ -777,6 +777,62 @@ COMMENT ON COLUMN runfold.archives.left_streams IS 'The streams that have such e
 COMMENT ON COLUMN runfold.archives.erased IS 'The tenants whose events the file holds as hashes only.';
 
 GRANT SELECT ON runfold.archives TO runfold_engine, runfold_projector, runfold_operator, runfold_projections, runfold_reader, service_role;
+
+-- Changes of rows that follow a migration, in small steps of their own: a migration holds its locks to its end, so it
+-- changes no table that grows. The migration enters a row here and makes its functions; `runfold backfill run` runs them.
+CREATE TABLE runfold.backfills (
+    name text COLLATE "C" NOT NULL,
+    about text NOT NULL,
+    index_name text COLLATE "C",
+    index_definition text,
+    since text COLLATE "C" NOT NULL,
+    entered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    reached text,
+    changed bigint NOT NULL DEFAULT 0,
+    steps bigint NOT NULL DEFAULT 0,
+    started_at timestamptz,
+    stepped_at timestamptz,
+    finished_at timestamptz,
+    CONSTRAINT backfills_pkey PRIMARY KEY (name),
+    CONSTRAINT name_is_part_of_a_function CHECK (name ~ '^[a-z][a-z0-9_]{0,29}$'),
+    CONSTRAINT index_has_name_and_definition CHECK ((index_name IS NULL) = (index_definition IS NULL)),
+    CONSTRAINT changed_is_not_negative CHECK (changed >= 0),
+    CONSTRAINT steps_are_not_negative CHECK (steps >= 0),
+    CONSTRAINT finished_was_started CHECK (finished_at IS NULL OR started_at IS NOT NULL)
+);
+
+COMMENT ON TABLE runfold.backfills IS
+    'Changes of rows, and indexes, that follow a migration in steps of their own: `runfold backfill list`.';
+COMMENT ON COLUMN runfold.backfills.about IS 'What it changes, for people.';
+COMMENT ON COLUMN runfold.backfills.index_name IS
+    'The index that it builds, with its schema; NULL: it changes rows, by runfold.backfill_<name> and runfold.backfill_<name>_left.';
+COMMENT ON COLUMN runfold.backfills.index_definition IS
+    'Of a table that is not partitioned: what follows CREATE INDEX CONCURRENTLY. Of a partitioned one the migration makes the index ON ONLY the parent.';
+COMMENT ON COLUMN runfold.backfills.since IS 'The version of the migration that entered it.';
+COMMENT ON COLUMN runfold.backfills.entered_at IS 'When the migration was applied: since then it is pending.';
+COMMENT ON COLUMN runfold.backfills.reached IS 'How far it is, in its own form; NULL: not begun, or at its end.';
+COMMENT ON COLUMN runfold.backfills.changed IS 'How many rows, or indexes, it has changed.';
+COMMENT ON COLUMN runfold.backfills.finished_at IS 'When it ended; NULL: it is pending.';
+
+GRANT SELECT ON runfold.backfills TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
+
+-- The operator's marks: when base backups were made. Nothing is backed up by runfold.
+CREATE TABLE runfold.backups (
+    taken_at timestamptz NOT NULL,
+    label text NOT NULL DEFAULT '',
+    noted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    noted_by text NOT NULL DEFAULT session_user,
+    CONSTRAINT backups_pkey PRIMARY KEY (taken_at),
+    CONSTRAINT backups_were_taken CHECK (taken_at <= noted_at),
+    CONSTRAINT backups_label_is_short CHECK (length(label) <= 200)
+);
+
+COMMENT ON TABLE runfold.backups IS
+    'When base backups were made, as operators noted it: `runfold doctor` and the metrics say when the last one is old.';
+COMMENT ON COLUMN runfold.backups.label IS 'Where the backup is, or what it is called.';
+
+GRANT SELECT ON runfold.backups TO runfold_engine, runfold_projector, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE ON runfold.backups TO runfold_operator;
 
 CREATE TABLE runfold.blobs (
     user_id uuid NOT NULL REFERENCES auth.users (id) ON DELETE CASCADE,
@@ -1956,6 +2012,20 @@ COMMENT ON TABLE runfold.faults IS 'Every code with which an append can be refus
 
 GRANT SELECT ON runfold.faults TO runfold_engine, runfold_projector, runfold_operator, runfold_reader, service_role;
 
+-- By oid: a partition that was swapped for another table, or came out of a dump, is another one.
+CREATE TABLE runfold.frozen_partitions (
+    partition oid NOT NULL,
+    name text NOT NULL,
+    frozen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT frozen_partitions_pkey PRIMARY KEY (partition)
+);
+
+COMMENT ON TABLE runfold.frozen_partitions IS
+    'The closed partitions of the log that the leader has frozen: no vacuum has anything to do there any more.';
+
+GRANT SELECT ON runfold.frozen_partitions TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, DELETE ON runfold.frozen_partitions TO runfold_projector, runfold_operator;
+
 CREATE TABLE public.graph_nodes (
     id varchar(255) NOT NULL,
     label varchar(500) NOT NULL,
@@ -2946,7 +3016,7 @@ CREATE TABLE runfold.table_size_samples (
 COMMENT ON TABLE runfold.table_size_samples IS
     'The size of each table once a day, for 400 days, from which runfold_stats.table_sizes computes its growth.';
 
-GRANT SELECT ON runfold.table_size_samples TO runfold_operator, runfold_reader, service_role;
+GRANT SELECT ON runfold.table_size_samples TO runfold_projector, runfold_operator, runfold_reader, service_role;
 
 CREATE TABLE runfold.tenant_keys (
     key_id uuid NOT NULL,
@@ -3087,6 +3157,46 @@ COMMENT ON TABLE runfold.verifications IS 'The last verification of each project
 
 GRANT SELECT ON runfold.verifications TO runfold_engine, runfold_reader, service_role;
 GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verifications TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.verify_differences (
+    group_name text NOT NULL,
+    projection text NOT NULL,
+    derived boolean NOT NULL DEFAULT false,
+    key jsonb NOT NULL,
+    kind text NOT NULL,
+    columns jsonb NOT NULL DEFAULT '{}',
+    CONSTRAINT verify_differences_pkey PRIMARY KEY (group_name, projection, derived, key)
+);
+
+COMMENT ON TABLE runfold.verify_differences IS 'The rows that differ, as the slices of the last verification in slices found them.';
+COMMENT ON COLUMN runfold.verify_differences.derived IS 'Of a copy or a count of the table''s rows, in another table.';
+
+GRANT SELECT ON runfold.verify_differences TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verify_differences TO runfold_projector, runfold_operator;
+
+CREATE TABLE runfold.verify_slices (
+    group_name text NOT NULL,
+    part text NOT NULL,
+    slice integer NOT NULL,
+    digest text NOT NULL,
+    upto text NOT NULL,
+    position bigint NOT NULL,
+    events bigint NOT NULL,
+    rows bigint NOT NULL,
+    seconds double precision NOT NULL,
+    verified_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT verify_slices_pkey PRIMARY KEY (group_name, part, slice)
+);
+
+COMMENT ON TABLE runfold.verify_slices IS
+    'The slices of each group''s last verification in slices: a verification that was interrupted goes on after them.';
+COMMENT ON COLUMN runfold.verify_slices.part IS 'A category of streams, or the rows of a table: what is cut into slices.';
+COMMENT ON COLUMN runfold.verify_slices.digest IS 'What is verified, and by which files: another one begins again.';
+COMMENT ON COLUMN runfold.verify_slices.upto IS 'Its last stream, or its last value of the column that names the stream.';
+COMMENT ON COLUMN runfold.verify_slices.position IS 'The checkpoint in the slice''s snapshot: the rows were compared as of there.';
+
+GRANT SELECT ON runfold.verify_slices TO runfold_engine, runfold_reader, service_role;
+GRANT SELECT, INSERT, UPDATE, DELETE ON runfold.verify_slices TO runfold_projector, runfold_operator;
 
 CREATE TABLE public.workflow_deployment_history (
     id uuid NOT NULL,
@@ -3692,8 +3802,12 @@ INSERT INTO runfold.refusals (name, sqlstate, code, message, hint) VALUES
     ('retention_too_short', 'RF001', 'retention_too_short', '{table} cannot keep its rows for {keep} only', 'set a day or more for a read table, and no negative time for another one'),
     ('stream_archived', 'RF070', 'stream_archived', '{stream_id} is archived up to version {archived_version}, in {file}', 'restore it with `runfold archive restore --stream`; an append to it needs the right expected_version'),
     ('log_archived', 'RF071', 'log_archived', 'events between {position} and {archived_head} are archived, in {file}', 'start behind them, say archived="skip" to leave them out, or run `runfold archive restore`'),
+    ('tenant_not_erased', 'RF001', 'tenant_not_erased', 'the tenant {user_id} is not erased', 'erase it with `runfold tenant erase` first'),
     ('never_archived', 'RF001', 'never_archived', 'streams of the category {category} are never archived', 'name a category of executions, of an application, or of your own'),
     ('archive_differs', 'RF072', 'archive_differs', 'what was to be restored of {stream_id} is not what left the log', 'take the file from a backup, and check it with `runfold archive verify`'),
+    ('unknown_backfill', 'RF080', 'unknown_backfill', 'there is no backfill {backfill}', 'see `runfold backfill list` for those that there are'),
+    ('backfill_pending', 'RF081', 'backfill_pending', 'the backfill {backfill} has not ended', 'run `runfold backfill run`, then migrate again'),
+    ('backfill_step_size', 'RF001', 'backfill_step_size', 'a step of a backfill takes 1 to {limit} rows, not {found}', 'give a number in between'),
     ('tenant_erased', 'RF035', 'tenant_erased', 'the tenant of {stream_id} was erased', 'use another tenant, because this one is erased for good'),
     ('user_not_deleted', 'RF036', 'user_not_deleted', 'user {user_id} still exists in auth.users', 'delete the user in the platform, then erase the tenant'),
     ('no_user', 'RF001', 'no_user', 'the search names no user, and the request has none', 'give user_id_param, or set the claims of the request'),
@@ -7539,7 +7653,7 @@ $$;
 COMMENT ON FUNCTION runfold.applied_migrations IS
     'The migrations that were applied, and whether the schema''s stamp is the newest of them: else one has failed half way.';
 REVOKE ALL ON FUNCTION runfold.applied_migrations FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_operator;
+GRANT EXECUTE ON FUNCTION runfold.applied_migrations TO runfold_projector, runfold_operator;
 
 CREATE FUNCTION runfold.archivable_head() RETURNS bigint
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -9360,6 +9474,74 @@ COMMENT ON FUNCTION runfold.end_erasure IS
 REVOKE ALL ON FUNCTION runfold.end_erasure FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.end_erasure TO runfold_operator;
 
+CREATE FUNCTION runfold.index_statements(name text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    whole regclass;
+    part record;
+    made text;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name;
+    whole := to_regclass(entry.index_name);
+    IF entry.index_definition <> '' THEN
+        IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = whole AND i.indisvalid) THEN
+            RETURN;
+        END IF;
+        IF whole IS NOT NULL THEN
+            RETURN NEXT format('DROP INDEX CONCURRENTLY %s', whole);
+        END IF;
+        RETURN NEXT format('CREATE INDEX CONCURRENTLY %I %s', (parse_ident(entry.index_name))[2], entry.index_definition);
+        RETURN;
+    END IF;
+    FOR part IN
+        SELECT h.inhrelid::regclass AS leaf, n.nspname AS folder, left(c.relname, 32) || '_' || name AS index
+          FROM pg_index i
+          JOIN pg_inherits h ON h.inhparent = i.indrelid
+          JOIN pg_class c ON c.oid = h.inhrelid
+          JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE i.indexrelid = whole
+           AND NOT EXISTS (SELECT FROM pg_inherits a JOIN pg_index l ON l.indexrelid = a.inhrelid
+                            WHERE a.inhparent = whole AND l.indrelid = h.inhrelid)
+         ORDER BY c.relname COLLATE "C"
+    LOOP
+        made := format('%I.%I', part.folder, part.index);
+        IF EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(made) AND NOT i.indisvalid) THEN
+            RETURN NEXT format('DROP INDEX CONCURRENTLY %s', made);
+        END IF;
+        IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = to_regclass(made) AND i.indisvalid) THEN
+            RETURN NEXT regexp_replace(pg_get_indexdef(whole), '^CREATE (UNIQUE )?INDEX .*? ON ONLY \S+ ',
+                                       format('CREATE \1INDEX CONCURRENTLY %I ON %s ', part.index, part.leaf));
+        END IF;
+        RETURN NEXT format('ALTER INDEX %s ATTACH PARTITION %s', whole, made);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION runfold.index_statements IS
+    'The statements that are left to build the index of a backfill, in order; none: it is built.';
+REVOKE ALL ON FUNCTION runfold.index_statements FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.index_statements TO runfold_operator;
+
+CREATE FUNCTION runfold.end_index_backfill(name text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    ended constant boolean := NOT EXISTS (SELECT FROM runfold.index_statements(name));
+BEGIN
+    UPDATE runfold.backfills b
+       SET changed = b.changed + 1, steps = b.steps + 1, stepped_at = clock_timestamp(),
+           started_at = coalesce(b.started_at, clock_timestamp()),
+           finished_at = CASE WHEN ended THEN clock_timestamp() END
+     WHERE b.name = name AND b.index_name IS NOT NULL AND b.finished_at IS NULL;
+    RETURN ended;
+END
+$$;
+COMMENT ON FUNCTION runfold.end_index_backfill IS
+    'Notes the statement that a backfill of an index has run, and its end when none is left; returns whether it has ended.';
+REVOKE ALL ON FUNCTION runfold.end_index_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.end_index_backfill TO runfold_operator;
+
 CREATE FUNCTION runfold.make_log_partition(month timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
 BEGIN
@@ -9429,7 +9611,8 @@ BEGIN
     WHILE next_from <= issued + spare * size LOOP
         partition := 'events_' || lpad(next_from::text, 12, '0');
         EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
-                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))',
+                       ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position < %s))'
+                       ' WITH (autovacuum_vacuum_insert_scale_factor = 0.5)',
                        partition, next_from, next_from + size);
         EXECUTE format('ALTER TABLE runfold.events ATTACH PARTITION runfold_partitions.%I FOR VALUES FROM (%s) TO (%s)',
                        partition, next_from, next_from + size);
@@ -9446,6 +9629,18 @@ COMMENT ON FUNCTION runfold.ensure_partitions IS
     'Makes partitions of the log well ahead of its head.';
 REVOKE ALL ON FUNCTION runfold.ensure_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.ensure_partitions TO runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.enter_backfill(
+    name text, about text, since text, index_name text DEFAULT NULL, index_definition text DEFAULT NULL
+) RETURNS void
+LANGUAGE sql VOLATILE AS $$
+    INSERT INTO runfold.backfills (name, about, since, index_name, index_definition)
+    VALUES (name, about, since, index_name, index_definition)
+    ON CONFLICT ON CONSTRAINT backfills_pkey DO NOTHING
+$$;
+COMMENT ON FUNCTION runfold.enter_backfill IS
+    'Enters a backfill, in the migration that needs it; once.';
+REVOKE ALL ON FUNCTION runfold.enter_backfill FROM PUBLIC;
 
 CREATE FUNCTION runfold.safe_head() RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -10403,6 +10598,32 @@ COMMENT ON FUNCTION runfold.leave_out_stream IS
     'Leaves a stream that cannot be folded out of a rebuild from a position on; the group parks it when the rebuild lands.';
 REVOKE ALL ON FUNCTION runfold.leave_out_stream FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.leave_out_stream TO runfold_projections, runfold_projector, runfold_operator;
+
+CREATE FUNCTION runfold.left_of_backfill(name text) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    rows bigint;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name;
+    IF entry.name IS NULL THEN
+        PERFORM runfold.refuse('unknown_backfill', jsonb_build_object('backfill', name));
+    END IF;
+    IF entry.finished_at IS NOT NULL THEN
+        RETURN 0;
+    END IF;
+    IF entry.index_name IS NOT NULL THEN
+        RETURN (SELECT count(*) FROM runfold.index_statements(name));
+    END IF;
+    EXECUTE format('SELECT runfold.%I($1)', 'backfill_' || name || '_left') INTO rows USING entry.reached;
+    RETURN rows;
+END
+$$;
+COMMENT ON FUNCTION runfold.left_of_backfill IS
+    'How many rows a backfill has still to look at, or partitions to index; it may be an estimate.';
+REVOKE ALL ON FUNCTION runfold.left_of_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.left_of_backfill TO runfold_operator;
 
 CREATE FUNCTION runfold.make_api_log_months(ahead integer DEFAULT 12) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
@@ -11428,6 +11649,32 @@ COMMENT ON FUNCTION runfold.register_upcaster IS
 REVOKE ALL ON FUNCTION runfold.register_upcaster FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.register_upcaster TO runfold_operator;
 
+CREATE FUNCTION runfold.require_backfill(name text) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.backfills b WHERE b.name = name AND b.finished_at IS NOT NULL) THEN
+        PERFORM runfold.refuse('backfill_pending', jsonb_build_object('backfill', name));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_backfill IS
+    'Refuses to go on while a backfill is pending: the first statement of a migration that takes away what it reads.';
+REVOKE ALL ON FUNCTION runfold.require_backfill FROM PUBLIC;
+
+CREATE FUNCTION runfold.require_erased(user_id uuid) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM runfold.erased_tenants t WHERE t.user_id = require_erased.user_id AND t.position IS NOT NULL) THEN
+        PERFORM runfold.refuse('tenant_not_erased', jsonb_build_object('user_id', user_id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION runfold.require_erased IS
+    'Refuses to go on where a tenant is not erased.';
+REVOKE ALL ON FUNCTION runfold.require_erased FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.require_erased TO runfold_operator;
+
 CREATE FUNCTION runfold.require_in_log(stream text, after bigint DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -11932,6 +12179,41 @@ COMMENT ON FUNCTION runfold.slow_statements IS
     'Statements that take more than a second: those that run now, and by pg_stat_statements, where it is installed, on average.';
 REVOKE ALL ON FUNCTION runfold.slow_statements FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION runfold.slow_statements TO runfold_operator;
+
+CREATE FUNCTION runfold.step_backfill(name text, most integer DEFAULT 1000, OUT changed bigint, OUT done boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC'
+SET lock_timeout = '1s' AS $$
+#variable_conflict use_variable
+DECLARE
+    entry runfold.backfills;
+    next text;
+BEGIN
+    SELECT * INTO entry FROM runfold.backfills b WHERE b.name = name FOR NO KEY UPDATE;
+    IF entry.name IS NULL THEN
+        PERFORM runfold.refuse('unknown_backfill', jsonb_build_object('backfill', name));
+    END IF;
+    IF most < 1 OR most > 100000 OR most IS NULL THEN
+        PERFORM runfold.refuse('backfill_step_size', jsonb_build_object('found', most, 'limit', 100000));
+    END IF;
+    changed := 0;
+    done := true;
+    IF entry.finished_at IS NOT NULL OR entry.index_name IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT reached, changed FROM runfold.%I($1, $2)', 'backfill_' || name)
+       INTO next, changed USING entry.reached, most;
+    done := next IS NULL;
+    UPDATE runfold.backfills b
+       SET reached = next, changed = b.changed + coalesce(changed, 0), steps = b.steps + 1, stepped_at = clock_timestamp(),
+           started_at = coalesce(b.started_at, clock_timestamp()),
+           finished_at = CASE WHEN done THEN clock_timestamp() END
+     WHERE b.name = name;
+END
+$$;
+COMMENT ON FUNCTION runfold.step_backfill IS
+    'Runs the next step of a backfill of rows; returns how many rows it changed, and whether that was the last one.';
+REVOKE ALL ON FUNCTION runfold.step_backfill FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.step_backfill TO runfold_operator;
 
 CREATE FUNCTION runfold.streams_of_tenant(tenant uuid, category text) RETURNS SETOF text
 LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
@@ -12675,12 +12957,13 @@ SELECT runfold.ensure_partitions();
 
 -- What the platform's Data API calls, as supabase.rpc() does: it shows the schema public, and not runfold. Only the service
 -- key may: a tenant that could append would write its own history, and user_id is the caller's word.
-CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL)
-RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean)
+CREATE FUNCTION public.runfold_append(appends jsonb, command_id uuid DEFAULT NULL, repeats text DEFAULT NULL)
+RETURNS TABLE (stream_id text, version bigint, first_position bigint, last_position bigint, repeated boolean,
+               skipped integer, versions bigint[], positions bigint[])
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated
+    SELECT a.stream_id, a.version, a.first_position, a.last_position, a.repeated, a.skipped, a.versions, a.positions
       FROM runfold.append_events(CASE jsonb_typeof(appends) WHEN 'string' THEN appends #>> '{}' ELSE appends::text END,
-                                 command_id) AS a
+                                 command_id, repeats) AS a
 $$;
 COMMENT ON FUNCTION public.runfold_append IS
     'runfold.append_events for the Data API: appends is the array itself; its text is taken, too.';
@@ -12848,6 +13131,6 @@ BEGIN
 END
 $realtime$;
 
-COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100';
+COMMENT ON SCHEMA runfold IS 'runfold schema 20261127000100, compatible from 20261127000100';
 
 -- migrate:down
