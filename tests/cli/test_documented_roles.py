@@ -32,7 +32,15 @@ XES = (
 )
 # These start, stop or show a server or a file of the user's own.
 OF_NO_ROLE = {"db start", "db stop", "db url", "db psql", "projection new", "up", "migrate", "vector index"}
-OF_NO_ROLE |= {"schema export", "spool show", "spool refused", "otlp serve"}
+OF_NO_ROLE |= {
+    "schema export",
+    "spool show",
+    "spool refused",
+    "otlp serve",
+    "health rules",
+    "health dashboard",
+    "console",
+}
 # What they need depends on where the keys are: tests/keys/test_homes.py.
 OF_NO_ROLE |= {"keys status", "keys rotate", "keys encrypt"}
 # They do nothing where no backfill is pending, the rules leave every response open, and there is no such workflow.
@@ -85,6 +93,8 @@ def prepared(owned: Owned, tmp_path_factory: pytest.TempPathFactory) -> Owned:
                 log.append(f"response-{_id(role, number)}", event("ResponseReceived"))
             log.append(f"response-{_id(role, 2)}", event("ResponseReceived"), event("ResponseFilteredOut"))
     assert run_command(owned.login(LOGINS["runfold_projector"]), "worker", "--once").returncode == 0
+    written = ["--format", "parquet", "--out", str(tmp_path_factory.getbasetemp() / "log.parquet")]
+    assert run_command(owned.login(LOGINS["runfold_reader"]), "export", *written).returncode == 0
     return owned
 
 
@@ -118,6 +128,7 @@ def typed(command: str, role: str, xes: Path) -> list[str]:
         "import xes": [str(xes)],
         "import jsonl": [str(_file(xes.parent, role, "jsonl"))],
         "import cloudevents": [str(_file(xes.parent, role, "cloudevents"))],
+        "import parquet": [str(xes.parent / "log.parquet")],
         "import ocel": [str(_file(xes.parent, role, "ocel")), "--case", "order"],
         "export": ["--out", str(xes.parent / "exported.jsonl")],
         "doctor": ["--advise"],

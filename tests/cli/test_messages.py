@@ -39,9 +39,9 @@ _IDIOM = re.compile(
     r"can[ ]not|(?<!there )\bis no\b(?! longer)|\btold\b|\bstands?\b|whatever|what waits|anew|\bmend|who leads", re.I
 )
 _VERBS = (
-    r"append|ask|begin|check|choose|close|connect|continue|correct|create|delete|discard|end|fix|free|give|grant|install|keep|leave|let|look|make|name"
+    r"append|ask|begin|check|choose|close|connect|continue|correct|create|delete|discard|end|erase|fix|free|give|grant|install|keep|leave|let|look|make|name"
     r"|open|pass|put|raise|read|rebuild|reinstall|release|reload|remove|rename|repeat|reset|restore|revoke|run|say|search|see|set|shorten"
-    r"|skip|start|stop|summarize|unset|upgrade|use|wait|write"
+    r"|skip|start|stop|summarize|take|unset|upgrade|use|wait|write"
 )
 _ADVICE = re.compile(rf"(?:: |; |, |\bor )(?:to .*, )?(?:{_VERBS})\b", re.I)
 

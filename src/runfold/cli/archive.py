@@ -144,7 +144,9 @@ def _folder(given: Path | None, *, needed: bool = True) -> Path | None:
 def _span(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([1-9]\d{0,17})\.\.([1-9]\d{0,17})", text)
     if found is None or int(found[1]) > int(found[2]):
-        raise typer.BadParameter(f"{text!r} is no range of positions: write for example 1..5000000")
+        raise typer.BadParameter(
+            f"{text!r} is not a range of positions: write two of them, as 1..5000000", param_hint="RANGE"
+        )
     return int(found[1]), int(found[2])
 
 

@@ -41,10 +41,6 @@ def archive_folder(given: Path | None) -> Path:
     """Return the folder of the archive that is given or in RUNFOLD_ARCHIVE; raises a usage error for none."""
     found = given or Path(os.environ.get("RUNFOLD_ARCHIVE", ""))
     if found == Path() or not found.is_dir():
-        raise typer.BadParameter(
-            "name the folder of the archive, or set RUNFOLD_ARCHIVE to it"
-            if found == Path()
-            else f"{found} is no folder",
-            param_hint="--archive",
-        )
+        wrong = "there is no folder of the archive" if found == Path() else f"{found} is not a folder"
+        raise typer.BadParameter(f"{wrong}: name it, or set RUNFOLD_ARCHIVE to it", param_hint="--archive")
     return found

@@ -13,14 +13,18 @@ from typing import TextIO
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended, as shells have it: 128 and the signal's number."""
 
-ENDLESS = frozenset({"up", "worker", "execution tail"})
+ENDLESS = frozenset({"up", "worker", "execution tail", "console"})
 """Commands that run until Ctrl-C, for which it is the right end."""
+
+_OF_THREE_WORDS = frozenset({"log seal"})
 
 _AGAIN = "nothing was changed; run it again if you need its result"
 _SAID = {
     "import xes": "what was sent is recorded; run the same command again, nothing is imported twice",
     "import jsonl": "what was sent is recorded; run the same command again, nothing is imported twice",
     "import cloudevents": "what was sent is recorded; run the same command again, nothing is imported twice",
+    "import parquet": "what was sent is recorded; run the same command again, nothing is imported twice",
+    "backfill run": "the steps that ended stay; run it again, it goes on from there",
     "import ocel": "what was sent is recorded; run the same command again, nothing is imported twice",
     "migrate": "each migration is applied whole or not at all; run it again",
     "worker": "what was folded stays; run it again, it goes on from there",
@@ -98,7 +102,9 @@ def command_of(words: Sequence[str]) -> str:
             continue
         named.append(word)
     first = " ".join(named[:1])
-    return first if first in ENDLESS or first in _SAID else " ".join(named[:2])
+    if first in ENDLESS or first in _SAID:
+        return first
+    return " ".join(named[: 3 if " ".join(named[:2]) in _OF_THREE_WORDS else 2])
 
 
 def decoded(words: Sequence[str]) -> list[str]:

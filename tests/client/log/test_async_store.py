@@ -256,7 +256,7 @@ def test_both_stores_have_the_same_api() -> None:
     assert api(AsyncVectors) == api(Vectors)
     assert set(api(runfold.Store)) == {
         "append", "append_encoded", "append_many", "as_of", "as_user", "change", "close", "delete_blob", "engine",
-        "get_blob", "keep_blobs_in", "log_identity", "memory", "put_blob", "read_all", "read_stream",
+        "get_blob", "keep_blobs_in", "log_identity", "memory", "pool_numbers", "put_blob", "read_all", "read_stream",
         "register_event_types", "subscribe", "transaction", "vectors", "wait_for",
     }  # fmt: skip
     for one, other in [(runfold.connect, runfold.connect_async), (runfold.Store, runfold.AsyncStore)]:
