@@ -26,8 +26,8 @@ READS = {
     "interaction list", "interaction show", "parked list", "parked show", "projection list", "projection verify",
     "keys status", "retention show", "workflow diff", "workflow history", "workflow list", "workflow show",
     "response list", "response show", "export", "spool show", "status", "trigger list", "vector list", "why", "db url",
-    "engine list", "subscription list", "subscription show", "backup list", "archive list", "archive verify", "backfill list",
-    "log verify", "log seal export", "log seal check", "health rules", "health dashboard",
+    "engine list", "subscription list", "subscription show", "backup list", "archive list", "archive verify",
+    "backfill list", "log verify", "log seal export", "log seal check", "health rules", "health dashboard",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -67,6 +68,8 @@ def main() -> int:
     program = _program()
     page.title(f"{time.monotonic() - began:.0f} s in all. Look around; the database starts by itself:")
     page.say(f"{program} --home {home} execution show {EXECUTION}")
+    if find_spec("fastapi") is not None:  # the extra `console`
+        page.say(f"{program} --home {home} console")
     page.say(f"{program} --home {home} db psql")
     page.say(f"{program} --home {home} db stop")
     return 0 if true else 1
