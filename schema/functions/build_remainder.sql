@@ -20,7 +20,8 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
-                   ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position <= %s))',
+                   ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position <= %s))'
+                   ' WITH (autovacuum_vacuum_insert_scale_factor = 0.5)',
                    remains, from_position, archive.to_position);
     EXECUTE format('INSERT INTO runfold_partitions.%I SELECT e.* FROM %s e'
                    ' WHERE NOT EXISTS (SELECT FROM runfold.leaving_streams l WHERE l.stream_id = e.stream_id) ORDER BY e.position',

@@ -51,7 +51,7 @@ BEGIN
         SELECT o.* FROM old o
           LEFT JOIN ends n ON n.stream_id = o.stream_id
          WHERE CASE o.category
-               WHEN 'log' THEN runfold.execution_is_over(substr(o.stream_id, 5))
+               WHEN 'log' THEN runfold.execution_is_over(runfold.stream_name(o.stream_id))
                WHEN 'interaction' THEN n.ended AND NOT EXISTS (
                    SELECT FROM asked a WHERE a.stream_id = o.stream_id AND NOT runfold.execution_is_over(a.execution_id))
                WHEN 'execution' THEN coalesce(n.ended, false)

@@ -4204,6 +4204,15 @@ COMMENT ON FUNCTION runfold.answers_of IS
     'The answers of a call of append_events: each with its place in it, and the execution that asked.';
 REVOKE ALL ON FUNCTION runfold.answers_of FROM PUBLIC;
 
+CREATE FUNCTION runfold.any_archived(streams text[]) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM runfold.streams s WHERE s.stream_id = ANY (streams) AND s.archived_at IS NOT NULL)
+$$;
+COMMENT ON FUNCTION runfold.any_archived IS
+    'Whether one of these streams is archived.';
+REVOKE ALL ON FUNCTION runfold.any_archived FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION runfold.any_archived TO runfold_projector, runfold_operator, runfold_projections, runfold_reader;
+
 CREATE FUNCTION runfold.raise_fault(code text, pointer text, "limit" jsonb DEFAULT NULL, seen jsonb DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -7897,7 +7906,8 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE runfold_partitions.%I (LIKE runfold.events INCLUDING ALL,'
-                   ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position <= %s))',
+                   ' CONSTRAINT position_is_in_range CHECK (position >= %s AND position <= %s))'
+                   ' WITH (autovacuum_vacuum_insert_scale_factor = 0.5)',
                    remains, from_position, archive.to_position);
     EXECUTE format('INSERT INTO runfold_partitions.%I SELECT e.* FROM %s e'
                    ' WHERE NOT EXISTS (SELECT FROM runfold.leaving_streams l WHERE l.stream_id = e.stream_id) ORDER BY e.position',
@@ -8172,7 +8182,7 @@ BEGIN
         SELECT o.* FROM old o
           LEFT JOIN ends n ON n.stream_id = o.stream_id
          WHERE CASE o.category
-               WHEN 'log' THEN runfold.execution_is_over(substr(o.stream_id, 5))
+               WHEN 'log' THEN runfold.execution_is_over(runfold.stream_name(o.stream_id))
                WHEN 'interaction' THEN n.ended AND NOT EXISTS (
                    SELECT FROM asked a WHERE a.stream_id = o.stream_id AND NOT runfold.execution_is_over(a.execution_id))
                WHEN 'execution' THEN coalesce(n.ended, false)

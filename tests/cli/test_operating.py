@@ -119,7 +119,7 @@ def test_verify_exits_with_1_and_names_the_column_when_a_row_differs(
     (found,) = bad.json()
     assert set(found) == {
         "projection", "group", "position", "rows", "differing", "differences", "parked_streams", "discarded_events",
-        "streams", "left_out",
+        "streams", "left_out", "archived", "archived_rows",
     }  # fmt: skip
     (difference,) = found["differences"]
     assert (difference["kind"], set(difference["key"])) == ("different", {"id"})

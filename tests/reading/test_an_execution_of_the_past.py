@@ -18,11 +18,11 @@ import runfold
 from runfold.errors import InvalidInput
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.projections.definition.contract import header_query
+from runfold.projections.reconciling import affected as affected_module
 from runfold.reading.past import affected as scope_module
 from runfold.reading.past import as_of as as_of_module
 from runfold.reading.past.affected import Reach
 from runfold.reading.past.reader import Past, open_past
-from runfold.reading.status import statement
 from tests.cli.running import NOON, execution
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.processes import drain
@@ -252,7 +252,7 @@ def test_control_without_what_was_matched_before_a_response_differs(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = begin(database, ANSWERS)
-    monkeypatch.setattr(scope_module, "_depended_on", lambda cursor, group, query, streams, upto: set())
+    monkeypatch.setattr(scope_module, "depended_on", lambda cursor, group, query, streams, upto: set())
     with pytest.raises(AssertionError, match="the tables differ"):
         check(database, events, events[-1].position)
 
@@ -261,7 +261,7 @@ def test_control_without_the_latest_execution_a_workflow_s_status_differs(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = begin(database, IN_TURN)
-    monkeypatch.setattr(scope_module, "_latest", lambda cursor, group, streams, upto: set())
+    monkeypatch.setattr(affected_module, "_latest", lambda cursor, group, streams, upto: set())
     with pytest.raises(AssertionError, match="workflow_status"):
         check(database, events, events[-1].position)
 
@@ -322,7 +322,9 @@ def test_what_an_execution_s_past_depends_on_is_found_by_index(connection: psyco
         """
     )
     connection.execute("ANALYZE runfold.events")
-    latest = statement("latest_of_workflows").replace("{executions}", scope_module.executions_of_workflows())
+    latest = affected_module.statement("latest_of_workflows").replace(
+        "{executions}", affected_module.executions_of_workflows()
+    )
     for query, parameters in {
         latest: {"group": "execution", "workflows": list(WORKFLOWS[:1])},
         header_query("responses_to_interactions"): {"streams": [f"interaction-{INTERACTIONS[0]}"]},

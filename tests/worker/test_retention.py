@@ -195,7 +195,7 @@ def test_control_a_cutoff_read_at_the_start_of_a_rebuild_brings_rows_back(
 ) -> None:
     lose_all(aged)
     move_the_cutoff_before_landing(monkeypatch, database_url)
-    monkeypatch.setattr(pair, "_seen", lambda projection, table, columns="*": table)
+    monkeypatch.setattr(pair, "_seen", lambda projection, table, within=None, columns="*": table)
     assert rebuilt(database_url) == 7
     assert ages(aged.connection) == [400, 41, 40, 40, 2, 2, 1]
 

@@ -77,6 +77,9 @@ def register(app: FastAPI, frame: Frame) -> None:
         return Response(found["value"], media_type="text/plain; charset=utf-8", headers=headers)
 
 
+_NOTHING: Row = {"version": 0, "last_position": 0, "archived": False}
+
+
 def read_page(
     frame: Frame, looks: Looks, viewer: Viewer, execution_id: str, event: int | None, query: dict[str, str]
 ) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def read_page(
     stream = stream_id("execution", execution_id)
     with frame.database.reading(viewer) as reader:
         present = read_outline(reader, execution_id)
-        last = reader.row(statement("last_of_stream"), {"stream": stream}) or {"version": 0, "last_position": 0}
+        last = reader.row(statement("last_of_stream"), {"stream": stream}) or _NOTHING
         bins = _bins(reader, stream, int(last["version"]))
         moment, past = None, None
         if event is not None:
@@ -148,6 +151,7 @@ def _facts(
         "moment": moment,
         "event": chosen,
         "last": int(last["version"]),
+        "archived": last["archived"],
         "ticks": drawings.ticks(bins, int(last["version"]), chosen),
         "axis": drawings.axis(scale),
         "backdrop": drawings.backdrop(scale, future_from=None if moment is None else now),

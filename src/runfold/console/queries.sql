@@ -145,8 +145,8 @@ SELECT e.stream_version, e.position, e.type, e.occurred_at, e.recorded_at, e.met
  WHERE s.stream_id = %(stream)s AND e.stream_version = %(version)s
 
 -- name: last_of_stream
--- The version and the last position of a stream. Parameters: stream.
-SELECT s.version, s.last_position FROM runfold.streams s WHERE s.stream_id = %(stream)s
+-- The version and the last position of a stream, and whether its events are archived. Parameters: stream.
+SELECT s.version, s.last_position, s.archived_at IS NOT NULL AS archived FROM runfold.streams s WHERE s.stream_id = %(stream)s
 
 -- name: event_before
 -- The position before an event of a stream at which the stream had another one. Parameters: stream, version.

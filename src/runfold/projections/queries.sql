@@ -19,6 +19,10 @@ SELECT runfold.archived_head(), a.file
 -- The position up to which events may be archived; 0: none is.
 SELECT runfold.archived_head()
 
+-- name: any_archived
+-- Whether one of some streams is archived. Parameters: streams (text[]).
+SELECT runfold.any_archived(%(streams)s)
+
 -- name: archived_streams
 -- The first of some streams that is archived, and where. Parameters: streams (text[]).
 SELECT s.stream_id, runfold.archive_of_stream(s.stream_id)

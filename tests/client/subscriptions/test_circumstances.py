@@ -40,7 +40,7 @@ def test_behind_a_transaction_pooler_it_looks_by_itself_and_says_so(
             following.reaches(4)
         assert following.subscription.polls is not None
         assert "a pooler is between" in following.subscription.polls
-        assert [record.message for record in caplog.records if "looks at the log every 1 s" in record.message]
+        assert [each for each in caplog.records if "looks at the log every 1 s" in each.getMessage()]
         with pytest.raises(BehindPooler, match="a subscription with a name needs a direct connection"):
             next(iter(store.subscribe(subscription="billing")))
 

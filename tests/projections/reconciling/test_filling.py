@@ -97,9 +97,9 @@ def test_control_rows_from_shadows_that_were_not_caught_up_are_found(
 ) -> None:
     fold_tail = GroupRebuild._fold_tail
 
-    def only_before(self: GroupRebuild, cursor: psycopg.Cursor[Any], upto: int) -> None:
+    def only_before(self: GroupRebuild, cursor: psycopg.Cursor[Any], upto: int, *events: Any) -> None:
         if not parts or self.group.name != "execution":
-            fold_tail(self, cursor, upto)
+            fold_tail(self, cursor, upto, *events)
 
     monkeypatch.setattr(GroupRebuild, "_fold_tail", only_before)
     with pytest.raises(AssertionError, match="rows appeared that differ"):

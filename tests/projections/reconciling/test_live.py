@@ -105,9 +105,9 @@ def test_control_without_the_tail_under_the_lock_the_tables_differ_and_readers_s
     """Tables that are made equal to shadows of an earlier position lose the events that were folded since."""
     fold_tail = GroupRebuild._fold_tail
 
-    def not_under_the_lock(self: GroupRebuild, cursor: Any, upto: int) -> None:
+    def not_under_the_lock(self: GroupRebuild, cursor: Any, upto: int, *events: Any) -> None:
         if self.compared_from is None:
-            fold_tail(self, cursor, upto)
+            fold_tail(self, cursor, upto, *events)
         else:
             self._note(cursor, upto)  # or else the checkpoint would be moved back to the shadows
 

@@ -248,8 +248,8 @@ def test_control_without_the_search_for_renamed_rows_children_are_lost(
 ) -> None:
     whole = reconcile.Pair.__init__
 
-    def forgetful(self: Any, *arguments: Any) -> None:
-        whole(self, *arguments)
+    def forgetful(self: Any, *arguments: Any, **named: Any) -> None:
+        whole(self, *arguments, **named)
         self._uniques = []
 
     monkeypatch.setattr(reconcile.Pair, "__init__", forgetful)

@@ -84,9 +84,9 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     begins: list[int] = []
     whole = GroupRebuild._fold_tail
 
-    def fold(self: GroupRebuild, cursor: Any, upto: int) -> None:
+    def fold(self: GroupRebuild, cursor: Any, upto: int, *events: Any) -> None:
         begins.append(self.position)
-        whole(self, cursor, upto)
+        whole(self, cursor, upto, *events)
 
     monkeypatch.setattr(GroupRebuild, "_fold_tail", fold)
     return begins

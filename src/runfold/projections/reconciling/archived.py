@@ -51,7 +51,7 @@ def require_streams_in_log(cursor: psycopg.Cursor[Any], streams: Iterable[str]) 
 
 def archived_among(cursor: psycopg.Cursor[Any], streams: Iterable[str]) -> bool:
     """Whether one of these streams is archived."""
-    return cursor.execute(statement("archived_streams"), {"streams": list(streams)}).fetchone() is not None
+    return cursor.execute(statement("any_archived"), {"streams": list(streams)}).fetchone() == (True,)
 
 
 def require_whole_log(cursor: psycopg.Cursor[Any], what: str, hint: str) -> None:

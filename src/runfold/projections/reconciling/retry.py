@@ -33,9 +33,10 @@ def retry(
         first = ledger.parked_at(group, stream_id)
         if first is None:
             return None
-        with ledger.connection.cursor() as cursor:
+        # The login of a user's group may not read which streams there are: the caller's looks.
+        with ledger.connection.cursor() as cursor, connection.cursor() as looking:
             if can_replay(group):
-                require_streams_in_log(cursor, [stream_id])
+                require_streams_in_log(looking, [stream_id])
                 return _replay(ledger, cursor, group, stream_id, first, checkpoint)
             return _fold_over_live_rows(ledger, cursor, group, stream_id, first, checkpoint)
 
