@@ -42,7 +42,7 @@ def test_the_command_line(closed: Segmented, database_url: str, folder: Path) ->
     assert command(database_url, "write").code == 2
     dry = command(database_url, "write", "--dry-run", "--older-than", "0s")
     assert dry.out == "10 streams with 40 events would leave the log\n", dry.err
-    assert command(database_url, "list").out == "nothing\n"
+    assert command(database_url, "list").out == "nothing is archived\n"
     assert command(database_url, "write", *given, "--older-than", "1d").out == "0 streams with 0 events left the log\n"
     wrote = command(database_url, "write", *given, "--older-than", "0s")
     (file,) = folder.glob("*.parquet")

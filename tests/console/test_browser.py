@@ -163,5 +163,5 @@ def test_the_strip_is_renewed_without_loading(browser: Any, address: str) -> Non
     with Seen(browser, address, "/executions", size=SIZES[0], theme="dark") as seen:
         seen.page.evaluate("document.querySelector('footer.trust').dataset.mark = ''")
         seen.page.evaluate("document.querySelector('footer.trust').textContent = 'old'")
-        seen.page.wait_for_selector("footer.trust >> text=safe head", timeout=10_000)
+        seen.page.wait_for_selector("footer.trust >> text=safe head", timeout=60_000)
         assert seen.page.evaluate("document.querySelector('footer.trust').dataset.mark") == ""

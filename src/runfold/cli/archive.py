@@ -155,7 +155,9 @@ def _print(found: list[Finding], as_json: bool) -> None:
         print_json(found)
         return
     print_table(
-        [_line(each) for each in found], columns=["file", "state", "events", "left", "streams", "written (UTC)"]
+        [_line(each) for each in found],
+        columns=["file", "state", "events", "left", "streams", "written (UTC)"],
+        empty="nothing is archived",
     )
     for each in found:
         if each.text is not None:

@@ -54,6 +54,8 @@ def export(
     """
     if format is Format.PARQUET and out.name.endswith(".gz"):
         raise typer.BadParameter("Parquet is compressed already: leave out .gz", param_hint="--out")
+    if format is Format.PARQUET and out == STANDARD_OUTPUT and sys.stdout.isatty():
+        raise typer.BadParameter("Parquet is not for a terminal: name a file", param_hint="--out")
     from runfold.interop.cloud_events import SOURCE
     from runfold.interop.exporting import export_events
     from runfold.interop.xes_writing import LOG_NAME
@@ -70,7 +72,8 @@ def export(
             on_events=on_events,
         )
     if out == STANDARD_OUTPUT:
-        print_text(f"{summary.events:,} events, the last at position {summary.last_position}", err=True)
+        last = "" if summary.last_position is None else f", the last at position {summary.last_position}"
+        print_text(f"{summary.events:,} events{last}", err=True)
     elif as_json:
         print_json(asdict(summary))
     else:
