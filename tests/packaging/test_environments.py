@@ -52,7 +52,10 @@ FEW = ["tests/client/log/test_unclosed.py", "tests/client/log/test_async_store.p
 
 # Where each extra meets its packages.
 OF_EXTRAS = {
+    "archive": ["tests/archive/test_files.py"],
+    "console": ["tests/console/test_api.py", "tests/console/test_guarded.py"],
     "encryption": ["tests/keys/test_encryption.py"],
+    "health": ["tests/health/test_endpoints.py"],
     "langchain": ["tests/adapters/test_langchain.py"],
     "langgraph": ["tests/langgraph/test_saver.py", "tests/langgraph/test_store.py"],
     "openai-agents": ["tests/adapters/test_openai_agents.py"],
@@ -62,6 +65,7 @@ OF_EXTRAS = {
 }
 # What their tests need beside them.
 BESIDE = {
+    "console": ["httpx"],
     "langchain": ["langgraph>=1.1,<2"],
     "langgraph": ["cryptography"],
     "otlp": ["opentelemetry-exporter-otlp-proto-http"],
@@ -139,7 +143,7 @@ def passed(python: Path, tests: list[str]) -> int:
 
 def versions(python: Path) -> dict[str, str]:
     said = run([python, "-m", "pip", "list", "--format", "freeze"])
-    return dict(line.lower().split("==") for line in said.splitlines() if "==" in line)
+    return dict(line.lower().replace("_", "-").split("==") for line in said.splitlines() if "==" in line)
 
 
 def test_every_package_has_a_range() -> None:
@@ -153,7 +157,7 @@ def test_the_oldest_packages_of_the_ranges_do(environment: Make) -> None:
     there = versions(python)
     for needed in declared():
         (lower,) = [one.version for one in needed.specifier if one.operator == ">="]
-        assert Requirement(f"x=={lower}").specifier.contains(there[needed.name.lower()])
+        assert Requirement(f"x=={lower}").specifier.contains(there[needed.name.lower().replace("_", "-")])
     assert passed(python, CHOSEN) > 500
 
 
@@ -167,7 +171,7 @@ def test_the_oldest_packages_of_an_extra_do(extra: str, environment: Make) -> No
     python = environment(Path(sys.executable), *map(oldest, needed), *BESIDE.get(extra, []))
     there = versions(python)
     for one in needed:
-        assert Requirement(oldest(one)).specifier.contains(there[one.name.lower()])
+        assert Requirement(oldest(one)).specifier.contains(there[one.name.lower().replace("_", "-")])
     assert passed(python, OF_EXTRAS[extra]) >= 5
 
 

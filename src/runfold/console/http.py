@@ -76,8 +76,9 @@ class Doorkeeper:
         """
         path = scope["path"]
         if (raw := scope.get("raw_path")) and b"%2f" in raw.lower():
-            quoted = raw.decode("ascii", "replace").replace("%2F", _SLASH_QUOTED).replace("%2f", _SLASH_QUOTED)
-            path = unquote(quoted)
+            # Some servers leave the query behind it.
+            quoted = raw.decode("ascii", "replace").partition("?")[0]
+            path = unquote(quoted.replace("%2F", _SLASH_QUOTED).replace("%2f", _SLASH_QUOTED))
         if self._base_path and (path == self._base_path or path.startswith(self._base_path + "/")):
             path = path[len(self._base_path) :] or "/"
         return scope if path == scope["path"] else {**scope, "path": path, "raw_path": None}
