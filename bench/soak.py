@@ -169,7 +169,9 @@ class Soak:
     def _archive(self, connection: psycopg.Connection[Any]) -> None:
         """Archive what may leave, where the product has archives."""
         if connection.execute("SELECT to_regclass('runfold.archives') IS NOT NULL").fetchone() == (True,):
-            self._command("archive", "write", "--to", str(self.folder / "archive"), may_fail=True)
+            self._command(
+                "archive", "write", "--archive", str(self.folder / "archive"), "--older-than", "0s", may_fail=True
+            )
 
     def _command(self, *words: str, may_fail: bool = False) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
