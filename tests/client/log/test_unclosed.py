@@ -57,4 +57,4 @@ def test_control_with_the_pool_as_it_is_the_interpreter_waits_for_its_threads(da
     waits = "store._pool.wait()\nimport time\ntime.sleep(1)\n"
     code, _, said = ended(f"{plain}Pool.__del__ = ConnectionPool.__del__\n{STORE.format(url=database_url)}{waits}")
     assert code == 0
-    assert "couldn't stop thread" in said
+    assert "couldn't stop thread" in said or "ConnectionPool.__del__" in said
