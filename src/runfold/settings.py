@@ -29,6 +29,10 @@ _PACKAGE = Path(__file__).resolve().parent
 _PREFIX = "RUNFOLD_"
 
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+"""The addresses that only this machine reaches."""
+
+
 class Settings(BaseModel):
     """The settings; each field is `RUNFOLD_<NAME>` in the environment. An empty variable counts as absent."""
 

@@ -28,3 +28,10 @@ def test_an_archived_execution_says_so_and_one_that_is_not_does_not(
     assert 'id="slide"' not in gone
     assert "runfold archive restore" not in here
     assert 'id="slide"' in here
+
+
+def test_growth_names_the_streams_of_an_archive_policy(database_url: str) -> None:
+    with opened(database_url) as client:
+        page = client.get("/growth").text
+    assert "streams of execution" in page
+    assert ">None<" not in page

@@ -211,6 +211,18 @@ def sha256_of(path: Path) -> str:
     return _sha256(path)[0]
 
 
+def unchanged_file(folder: Path, file: str, sha256: str) -> Path:
+    """Return the path of a file that has this sha256; raises ArchiveMissing, and ArchiveDamaged for another one."""
+    path = folder / file
+    if sha256_of(path) != sha256:
+        raise ArchiveDamaged(
+            f"{path} has changed since it was written",
+            hint="restore the file from a backup, because parts of the log are in it only",
+            file=str(path),
+        )
+    return path
+
+
 _NAMES = frozenset(item.name for item in fields(Manifest))
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import psycopg
 
-from runfold.archive.files import read_manifest, read_segment, sha256_of
+from runfold.archive.files import read_manifest, read_segment, unchanged_file
 from runfold.archive.listing import read_archives
 from runfold.archive.records import WIRE_TYPES, to_wire
 from runfold.archive.writing import alone, finish
-from runfold.errors import ArchiveDamaged, TenantErased, UnknownStream
+from runfold.errors import TenantErased, UnknownStream
 from runfold.runtime_sql import runtime_sql
 
 statement = runtime_sql("runfold.archive")
@@ -62,7 +62,7 @@ def _restore(connection: psycopg.Connection[Any], folder: Path, left: list[tuple
     first, last = min(row[1] for row in left), max(row[2] for row in left)
     streams = {row[0] for row in left}
     paths = [
-        _checked(folder, archive.file, archive.sha256)
+        unchanged_file(folder, archive.file, archive.sha256)
         for archive in read_archives(connection)
         if archive.from_position <= last and archive.to_position >= first and archive.state == "archived"
     ]
@@ -93,12 +93,3 @@ def _copy(copy: psycopg.Copy, path: Path, streams: Collection[str]) -> None:
     for group in read_segment(path, streams=streams):
         for item in group:
             copy.write_row(to_wire(item))
-
-
-def _checked(folder: Path, file: str, sha256: str) -> Path:
-    path = folder / file
-    if sha256_of(path) != sha256:
-        raise ArchiveDamaged(
-            f"{path} has changed since it was written", hint="restore the file from a backup", file=str(path)
-        )
-    return path

@@ -18,7 +18,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from runfold.archive.files import Manifest, file_name, sha256_of, write_segment
+from runfold.archive.files import Manifest, file_name, sha256_of, unchanged_file, write_segment
 from runfold.archive.records import WIRE_TYPES, Record, from_wire
 from runfold.errors import ArchiveDamaged, ArchiveWaits
 from runfold.runtime_sql import runtime_sql
@@ -129,23 +129,16 @@ def _build(connection: psycopg.Connection[Any], folder: Path, segment: Segment) 
 
 
 def _ensure_file(connection: psycopg.Connection[Any], folder: Path, segment: Segment) -> list[str]:
-    if segment.file is not None:
-        found = sha256_of(folder / segment.file) if segment.state == "archived" or _is_there(folder, segment) else None
-        if found == segment.sha256:
-            return []
+    if segment.file is not None and segment.sha256 is not None:
         if segment.state == "archived":
-            raise ArchiveDamaged(
-                f"{folder / segment.file} has changed since it was written",
-                hint="restore the file from a backup, because parts of the log are in it only",
-                file=str(folder / segment.file),
-            )
+            unchanged_file(folder, segment.file, segment.sha256)
+            return []
+        path = folder / segment.file
+        if path.is_file() and sha256_of(path) == segment.sha256:
+            return []
     manifest = write_file_of(connection, folder, segment.from_position, segment.to_position)
     _note(connection, folder, manifest)
     return [manifest.file]
-
-
-def _is_there(folder: Path, segment: Segment) -> bool:
-    return segment.file is not None and (folder / segment.file).is_file()
 
 
 def write_file_of(connection: psycopg.Connection[Any], folder: Path, from_position: int, to_position: int) -> Manifest:

@@ -87,7 +87,8 @@ def health(worker: Worker, url: str, chosen: Settings, found: Catalogue) -> Iter
     if chosen.health_port is None:
         yield
         return
-    from runfold.health.server import LOOPBACK, Health
+    from runfold.health.server import Health
+    from runfold.settings import LOOPBACK
 
     with Health(worker, url, chosen, found, host=chosen.health_host, port=chosen.health_port) as answering:
         say(f"health: {answering.url}/metrics, /healthz, /readyz")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runfold.cli._connection import open_database
+from runfold.cli.archived import ArchiveFolder, archive_folder
 from runfold.cli.durations import parse_duration
+from runfold.cli.invocation import settings
 from runfold.cli.output import Json, instant, print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -18,15 +20,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The archive: files that old events of the log leave for.", no_args_is_help=True)
 
-Folder = Annotated[
-    Path | None,
-    typer.Option("--archive", metavar="FOLDER", show_default="RUNFOLD_ARCHIVE", help="The folder of the archive."),
-]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Count what would leave; change nothing.")]
 
 
 @app.command("list", epilog="Example: runfold archive list")
-def list_(archive: Folder = None, as_json: Json = False) -> None:
+def list_(archive: ArchiveFolder = None, as_json: Json = False) -> None:
     """List the segments that have a file: what of them left the log, and whether the file is there.
 
     With a folder, also its files that are not archived in this log, as after a restore.
@@ -34,13 +32,13 @@ def list_(archive: Folder = None, as_json: Json = False) -> None:
     from runfold.archive.listing import list_archives
 
     with open_database(shared=True) as connection:
-        found = list_archives(connection, _folder(archive, needed=False))
+        found = list_archives(connection, archive or settings().archive)
     _print(found, as_json)
 
 
 @app.command(epilog="Example: runfold archive write --older-than 180d")
 def write(
-    archive: Folder = None,
+    archive: ArchiveFolder = None,
     older_than: Annotated[
         str | None,
         typer.Option(
@@ -56,7 +54,7 @@ def write(
     from runfold.archive.writing import write_archives
 
     age = None if older_than is None else timedelta(milliseconds=parse_duration(older_than))
-    folder = _folder(archive, needed=not dry_run) or Path()
+    folder = Path() if dry_run else archive_folder(archive)
     with open_database(role="runfold_operator") as connection:
         written = write_archives(connection, folder, older_than=age, dry_run=dry_run)
     if as_json:
@@ -73,7 +71,7 @@ def write(
 
 @app.command(epilog="Example: runfold archive verify --from 1 --to 5000000")
 def verify(
-    archive: Folder = None,
+    archive: ArchiveFolder = None,
     from_position: Annotated[int, typer.Option("--from", min=1, help="Files from this position on.")] = 1,
     to_position: Annotated[int | None, typer.Option("--to", min=1, help="Files up to this position.")] = None,
     as_json: Json = False,
@@ -82,7 +80,7 @@ def verify(
     from runfold.archive.listing import verify_archives
 
     with open_database(shared=True) as connection:
-        found = list(verify_archives(connection, _folder(archive) or Path(), from_position, to_position))
+        found = list(verify_archives(connection, archive_folder(archive), from_position, to_position))
     _print(found, as_json)
     if any(each.found != "ok" for each in found):
         raise typer.Exit(1)
@@ -92,7 +90,7 @@ def verify(
 def restore(
     span: Annotated[str | None, typer.Argument(help="The positions FROM..TO.", metavar="FROM..TO")] = None,
     stream: Annotated[str | None, typer.Option("--stream", help="This stream only.", metavar="STREAM")] = None,
-    archive: Folder = None,
+    archive: ArchiveFolder = None,
     as_json: Json = False,
 ) -> None:
     """Put events back into the log, where they were: one stream, or all streams that left a range of positions."""
@@ -101,7 +99,7 @@ def restore(
     bounds = None if span is None else _span(span)
     if (bounds is None) == (stream is None):
         raise typer.BadParameter("give either FROM..TO or --stream")
-    folder = _folder(archive) or Path()
+    folder = archive_folder(archive)
     with open_database(role="runfold_operator") as connection:
         if stream is not None:
             found = restore_stream(connection, folder, stream)
@@ -118,27 +116,18 @@ def restore(
 @app.command(epilog="Example: runfold archive rewrite --without 6f0c6a3e-0000-4000-8000-000000000001")
 def rewrite(
     without: Annotated[str, typer.Option("--without", help="An erased tenant.", metavar="USER")],
-    archive: Folder = None,
+    archive: ArchiveFolder = None,
     as_json: Json = False,
 ) -> None:
     """Write the files anew without the data of an erased tenant; its events stay as hashes, so that seals verify."""
     from runfold.archive.rewriting import rewrite_without
 
     with open_database(role="runfold_operator") as connection:
-        found = rewrite_without(connection, _folder(archive) or Path(), without)
+        found = rewrite_without(connection, archive_folder(archive), without)
     if as_json:
         print_json(found)
         return
     print_text(f"{found.events:,} events in {len(found.files):,} files are hashes now")
-
-
-def _folder(given: Path | None, *, needed: bool = True) -> Path | None:
-    from runfold.settings import Settings
-
-    found = given or Settings().archive
-    if found is None and needed:
-        raise typer.BadParameter("name the folder of the archive, or set RUNFOLD_ARCHIVE", param_hint="--archive")
-    return found
 
 
 def _span(text: str) -> tuple[int, int]:

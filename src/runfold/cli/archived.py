@@ -1,13 +1,14 @@
-"""The options `--archived` of commands that read or fold the log."""
+"""The options `--archived` of commands that read or fold the log, and `--archive`, the folder of the archive."""
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from runfold.cli.invocation import settings
 
 
 class WhatIsArchived(StrEnum):
@@ -30,17 +31,23 @@ ArchiveFolder = Annotated[
     Path | None,
     typer.Option(
         "--archive",
-        help="The folder of the archive, with --archived.",
+        help="The folder of the archive.",
         metavar="FOLDER",
         show_default="RUNFOLD_ARCHIVE",
     ),
 ]
 
 
-def archive_folder(given: Path | None) -> Path:
-    """Return the folder of the archive that is given or in RUNFOLD_ARCHIVE; raises a usage error for none."""
-    found = given or Path(os.environ.get("RUNFOLD_ARCHIVE", ""))
-    if found == Path() or not found.is_dir():
-        wrong = "there is no folder of the archive" if found == Path() else f"{found} is not a folder"
-        raise typer.BadParameter(f"{wrong}: name it, or set RUNFOLD_ARCHIVE to it", param_hint="--archive")
+def archive_folder(given: Path | None, *, is_there: bool = False) -> Path:
+    """Return the folder of the archive that is given or in RUNFOLD_ARCHIVE.
+
+    Raises a usage error for none, and for one that has to be there and is not.
+    """
+    found = given or settings().archive
+    if found is None:
+        raise typer.BadParameter("name the folder of the archive, or set RUNFOLD_ARCHIVE", param_hint="--archive")
+    if is_there and not found.is_dir():
+        raise typer.BadParameter(
+            f"{found} is not a folder: name another, or set RUNFOLD_ARCHIVE", param_hint="--archive"
+        )
     return found

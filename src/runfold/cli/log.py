@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runfold.cli._connection import open_database
+from runfold.cli.archived import ArchiveFolder
 from runfold.cli.differences import progress_bar
 from runfold.cli.invocation import settings
 from runfold.cli.output import Json, print_facts, print_json, print_json_line, print_text
@@ -32,15 +32,7 @@ def verify(
     to_position: Annotated[
         int | None, typer.Option("--to", min=1, help="Verify up to this position.", show_default="the safe head")
     ] = None,
-    archive: Annotated[
-        Path | None,
-        typer.Option(
-            "--archive",
-            metavar="FOLDER",
-            show_default="RUNFOLD_ARCHIVE",
-            help="The folder of the archive, for what left.",
-        ),
-    ] = None,
+    archive: ArchiveFolder = None,
     as_json: Json = False,
 ) -> None:
     """Compare the events of the log with its seals, and name the first range and event that differ.

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Traces that other processes send by OpenTelemetry's protocol.", no_args_is_help=True)
 
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TOKEN = "RUNFOLD_OTLP_TOKEN"
 
 
@@ -45,9 +44,10 @@ def serve(
     from runfold.adapters.spans import SpanRecorder
     from runfold.client.sync.store import Store
     from runfold.emitter.emitter import Emitter
+    from runfold.settings import LOOPBACK
 
     token = os.environ.get(_TOKEN) or None
-    if host not in _LOOPBACK and token is None:
+    if host not in LOOPBACK and token is None:
         raise typer.BadParameter(f"set {_TOKEN}: anybody who reaches {host} could write", param_hint="--host")
     chosen = settings()
     with (

@@ -140,7 +140,7 @@ def verify(
                 on_difference=tell,
                 progress=lambda group, position, upto: progress(group, "fold", position, upto),
                 login=user_login(known),
-                archive=archive_folder(folder) if archived else None,
+                archive=archive_folder(folder, is_there=True) if archived else None,
             )
     if all_differences and as_json:
         for verification in found:
@@ -251,7 +251,7 @@ def rebuild(
             restored=restored,
             progress=progress,
             login=user_login(known),
-            archive=archive_folder(folder) if archived else None,
+            archive=archive_folder(folder, is_there=True) if archived else None,
             skip_archived=skip_archived,
         )
     _report(found, dry_run=dry_run, as_json=as_json)

@@ -148,13 +148,6 @@ SELECT e.stream_version, e.position, e.type, e.occurred_at, e.recorded_at, e.met
 -- The version and the last position of a stream, and whether its events are archived. Parameters: stream.
 SELECT s.version, s.last_position, s.archived_at IS NOT NULL AS archived FROM runfold.streams s WHERE s.stream_id = %(stream)s
 
--- name: event_before
--- The position before an event of a stream at which the stream had another one. Parameters: stream, version.
-SELECT e.position
-  FROM runfold.streams s
-  JOIN runfold.events e ON e.stream_id = s.stream_id AND e.position BETWEEN s.first_position AND s.last_position
- WHERE s.stream_id = %(stream)s AND e.stream_version = %(version)s - 1
-
 -- name: workflows_named
 -- Workflows of this name. Parameters: name, limit.
 SELECT w.id FROM public.workflows w WHERE w.name = %(name)s ORDER BY w.id LIMIT %(limit)s
@@ -223,10 +216,10 @@ HAVING sum(pg_total_relation_size(c.oid)) > 65536
  LIMIT 40
 
 -- name: growth_retention
--- How long rows are kept, and when what had expired was last removed.
-SELECT r.table_name, r.keep::text AS keep, r.cutoff, r.ran_at
+-- How long rows are kept, and streams in the log, and when what had expired was last removed.
+SELECT CASE r.kind WHEN 'archive' THEN 'streams of ' || r.category ELSE r.table_name END AS name, r.keep::text AS keep, r.cutoff, r.ran_at
   FROM runfold.retention r
- ORDER BY r.table_name
+ ORDER BY r.kind DESC, r.subject
 
 -- name: growth_workflows
 -- The workflows with the most executions, by the hour fold. Parameters: limit.

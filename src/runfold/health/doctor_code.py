@@ -22,11 +22,10 @@ from runfold.keys.opening import are_configured
 from runfold.projections.definition.catalogue import Catalogue, load_catalogue
 from runfold.reading.status import read_projections
 from runfold.runtime_sql import runtime_sql
-from runfold.settings import migrations_dir
+from runfold.settings import LOOPBACK, migrations_dir
 
 _reading = runtime_sql("runfold.reading")
 
-_LOOPBACK = ("", "localhost", "127.0.0.1", "::1")
 _GIB = 1 << 30
 
 
@@ -278,7 +277,7 @@ def _data_directory(found: Patient) -> Path:
     if found.settings.database_url is None:
         return embedded_server(found.settings).data
     host = found.connection.info.host
-    if host not in _LOOPBACK and not host.startswith("/"):
+    if host not in ("", *LOOPBACK) and not host.startswith("/"):
         raise NotApplicable("the server is on another machine: watch its disk there")
     row = found.row(statement("data_directory"))
     if row is None or row["folder"] is None:

@@ -24,6 +24,7 @@ from runfold.errors import RunfoldError
 from runfold.projections.definition.catalogue import Catalogue
 from runfold.reading.status import LAG_COUNTED_TO, LAG_LOOKED_AT
 from runfold.runtime_sql import runtime_sql
+from runfold.settings import LOOPBACK
 from runfold.worker.numbers import SECONDS, Histogram, timed
 
 statement = runtime_sql("runfold.health")
@@ -43,8 +44,6 @@ PARTS: Mapping[str, LiteralString] = {
     "seals": statement("part_seals"),
 }
 """The parts of the query by the table that they read: while a store is upgraded, its schema may be an older one."""
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +170,7 @@ class Sampler:
                 whole += "\n" + PARTS[name]
         self._query = whole.replace("{wal_bytes}", statement("wal_bytes") if may_ask else "NULL::bigint")
         host = connection.info.host
-        is_local = host.startswith("/") or host in _LOOPBACK
+        is_local = host.startswith("/") or host in LOOPBACK
         self._data = Path(data) if data is not None and is_local and Path(data).is_dir() else None
 
     def _free(self) -> float | None:

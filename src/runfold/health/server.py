@@ -23,10 +23,9 @@ from runfold.health.collector import WorkerCollector, choose_encoder, registry_o
 from runfold.health.probes import Answer, healthz, readyz
 from runfold.health.sampler import EVERY_SECONDS, Sampler
 from runfold.projections.definition.catalogue import Catalogue
-from runfold.settings import Settings
+from runfold.settings import LOOPBACK, Settings
 from runfold.worker.worker import Worker
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 AT_ONCE = 16
 """The most requests that are answered at the same time."""
 
