@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import logging
 import shutil
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.types.json import Jsonb
 
+from runfold.database.beside import Beside
 from runfold.database.connections import Connect
 from runfold.database.migrations import check_stamp, migrations
 from runfold.errors import RunfoldError
@@ -92,11 +91,14 @@ class Sample:
         return self.disk_free / growth if growth > 0 else float("inf")
 
 
-class Sampler:
+class Sampler(Beside):
     """Keeps the newest sample, and says whether the database answers. Use it in `with`."""
 
+    _patience = 1.0
+    """It may be waiting for a server that does not answer."""
+
     def __init__(self, connect: Connect, catalogue: Catalogue, *, every: float = EVERY_SECONDS) -> None:
-        self._connect = connect
+        super().__init__("health-sampler", connect)
         self._every = every
         self._asked = {
             "groups": Jsonb({group.name: list(group.events) for group in catalogue.groups.values()}),
@@ -107,24 +109,11 @@ class Sampler:
         self._connection: psycopg.Connection[Any] | None = None
         self._query: LiteralString = ""
         self._data: Path | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="runfold-health-sampler", daemon=True)
         self.newest: Sample | None = None
         self.error: str | None = "the database was not asked yet"
         self.failures = 0
         self.asked = 0
         self.seconds = Histogram(SECONDS)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        # It may be waiting for a server that does not answer: the thread ends with the process.
-        self._thread.join(timeout=1.0)
 
     @property
     def up(self) -> bool:

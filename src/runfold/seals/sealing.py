@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
+from runfold.database.beside import Beside
 from runfold.database.connections import Connect
 from runfold.errors import RunfoldError, SealsBroken
 from runfold.runtime_sql import runtime_sql
@@ -64,25 +65,18 @@ def read_sealed_position(connection: psycopg.Connection[Any]) -> int:
     return int(position)
 
 
-class Sealing:
+class Sealing(Beside):
     """Seals on a thread while this worker leads: when it is idle, and once a minute when it never is."""
 
     def __init__(self, connect: Connect) -> None:
-        self._connect = connect
+        super().__init__("sealing", connect)
         self._idle = False
-        self._stop = threading.Event()
         self._said: str | None = None
-        self._thread = threading.Thread(target=self._run, name="runfold-sealing", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join(timeout=10)
+        super().__exit__(kind, error, traceback)
         if kind is None:
             ends = time.monotonic() + LAST_SECONDS
             self._seal(everything=True, going_on=lambda: time.monotonic() < ends)

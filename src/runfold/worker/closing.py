@@ -7,14 +7,12 @@ login that does not own the log cannot vacuum it: there autovacuum does it, in i
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from types import TracebackType
-from typing import Any, Self
 
 import psycopg
 from psycopg import sql
 
+from runfold.database.beside import Beside
 from runfold.database.connections import Connect
 from runfold.runtime_sql import runtime_sql
 
@@ -32,30 +30,13 @@ AGAIN_SECONDS = 3600.0
 _SLOWLY = "SET vacuum_cost_delay = '2ms'"
 
 
-class Closing:
+class Closing(Beside):
     """Freezes full partitions of the log, one at a time, while this worker leads."""
 
     def __init__(self, connect: Connect) -> None:
-        self._connect = connect
+        super().__init__("closing", connect)
         self._head = 0
         self._idle_at = -IDLE_WITHIN_SECONDS
-        self._running: psycopg.Connection[Any] | None = None
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="runfold-closing", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        with self._lock:
-            if self._running is not None:
-                self._running.cancel()
-        self._thread.join(timeout=10)
 
     def tell(self, *, idle: bool, head: int) -> None:
         """The log is settled up to the head; the worker is idle, or has something to fold."""
@@ -84,18 +65,13 @@ class Closing:
             if row is None:
                 return True
             partition, name = row
-            with self._lock:
-                if self._stop.is_set():
+            with self._canceled_at_the_end(connection) as may_begin:
+                if not may_begin:
                     return True
-                self._running = connection
-            try:
                 connection.execute(_SLOWLY)
                 began = time.monotonic()
                 schema, _, table = name.partition(".")
                 connection.execute(sql.SQL("VACUUM (FREEZE, ANALYZE) {}").format(sql.Identifier(schema, table)))
-            finally:
-                with self._lock:
-                    self._running = None
             if connection.execute(statement("is_all_visible"), {"partition": partition}).fetchone() != (True,):
                 log.info("%s is not frozen whole, because of an older snapshot: later again", name)
                 return False

@@ -7,14 +7,13 @@ something to fold, and no statement of it lives longer than a few seconds.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from random import Random
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
+from runfold.database.beside import Beside
 from runfold.database.connections import Connect
 from runfold.database.safe_head import safe_head
 from runfold.errors import RunfoldError
@@ -31,32 +30,15 @@ IDLE_FOR_SECONDS = 2.0
 LONGEST_STATEMENT = "5s"
 
 
-class Sampling:
+class Sampling(Beside):
     """Verifies this many streams a minute at most while the worker is idle; 0 verifies none."""
 
     def __init__(self, connect: Connect, catalogue: Catalogue, streams: int) -> None:
-        self._connect = connect
+        super().__init__("sampling", connect, runs=streams > 0)
         # A user's group is verified in sessions of the users' login, which only an operator's command opens.
         self._catalogue = Catalogue({name: group for name, group in catalogue.groups.items() if not group.of_user})
         self._streams = streams
         self._idle_since: float | None = None
-        self._running: psycopg.Connection[Any] | None = None
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="runfold-sampling", daemon=True)
-
-    def __enter__(self) -> Self:
-        if self._streams:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self.tell(idle=False)
-        if self._streams:
-            self._thread.join(timeout=10)
 
     def tell(self, *, idle: bool) -> None:
         """The worker is idle, or has something to fold: then what runs is canceled."""
@@ -86,15 +68,10 @@ class Sampling:
     def _verify(self) -> None:
         with self._connect() as connection:
             connection.execute("SELECT set_config('statement_timeout', %s, false)", (LONGEST_STATEMENT,))
-            with self._lock:
-                if self._idle_since is None:
+            with self._canceled_at_the_end(connection) as may_begin:
+                if not may_begin:
                     return
-                self._running = connection
-            try:
                 found = verify(connection, self._catalogue, streams=self._choose(connection))
-            finally:
-                with self._lock:
-                    self._running = None
         for verification in found:
             if verification.differing:
                 log.error(
@@ -103,6 +80,9 @@ class Sampling:
                     verification.differing,
                     verification.streams,
                 )
+
+    def _may_begin(self) -> bool:
+        return super()._may_begin() and self._idle_since is not None
 
     def _choose(self, connection: psycopg.Connection[Any]) -> list[str]:
         """Streams of events at random places of the log: found by its index, however many there are."""
