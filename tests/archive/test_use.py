@@ -20,7 +20,7 @@ from runfold.errors import InvalidInput, TenantErased
 from tests.archive.segments import Segmented
 from tests.cli.conftest import Answer, run_console_script
 from tests.fixtures.logs import TENANT, event
-from tests.fixtures.processes import eventually, worker
+from tests.fixtures.processes import eventually, folded, worker
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_leader_archives_once_a_day_where_a_policy_is_on(log: Segmented, datab
     connection.execute("UPDATE runfold.retention SET keep = '0' WHERE category IN ('execution', 'log')")
     connection.execute("UPDATE runfold.retention SET ran_at = now() - interval '25 hours' WHERE kind = 'archive'")
     with worker(database_url):
-        eventually(lambda: checkpoint(connection) > 100)
+        eventually(lambda: folded(connection, 101))
     assert log.archived() == set(), "no folder is set"
     with worker(database_url, archive=folder):  # type: ignore[arg-type]
         eventually(lambda: len(log.archived()) == 10)
@@ -81,11 +81,6 @@ def test_a_leader_archives_once_a_day_where_a_policy_is_on(log: Segmented, datab
         "SELECT count(*) FROM public.workflow_executions WHERE status = 'SUCCESS'"
     ).fetchone()
     assert with_rows == (5,), "the rows stay"
-
-
-def checkpoint(connection: psycopg.Connection[Any]) -> int:
-    (position,) = connection.execute("SELECT coalesce(min(position), 0) FROM runfold.checkpoints").fetchone() or (0,)
-    return int(position)
 
 
 def ran(connection: psycopg.Connection[Any]) -> bool:

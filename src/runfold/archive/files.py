@@ -78,7 +78,7 @@ def write_segment(
     The records come in the order of their positions. `facts` are the manifest's other fields. Nothing is left under the
     file's name unless what was read back is what was given: raises ArchiveDamaged. `check` is called between the two.
     """
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = pyarrow_for("archives need")
     path = folder / (name or file_name(from_position, to_position))
     folder.mkdir(parents=True, exist_ok=True)
     made = path.with_name(f"{path.name}.new")
@@ -87,7 +87,7 @@ def write_segment(
     with placed_file(path, by=made) as file:
         with parquet.ParquetWriter(
             file,
-            _schema(pyarrow),
+            schema_of(pyarrow),
             compression="zstd",
             compression_level=3,
             use_dictionary=["stream_id", "category", "type", "user_id", "data", "metadata"],
@@ -161,7 +161,7 @@ def read_segment(
     They may be limited to some streams, and to the positions behind `after` up to `upto`: row groups without such a
     position are not read. Raises ArchiveMissing and ArchiveDamaged.
     """
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = pyarrow_for("archives need")
     if not path.is_file():
         raise _missing(path)
     wanted = None if streams is None else pyarrow.array(sorted(streams), pyarrow.string())
@@ -226,13 +226,14 @@ def unchanged_file(folder: Path, file: str, sha256: str) -> Path:
 _NAMES = frozenset(item.name for item in fields(Manifest))
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def pyarrow_for(who_needs: str) -> tuple[Any, Any]:
+    """Return the modules pyarrow and pyarrow.parquet; raises ExtraMissing, which says who needs them ("archives need")."""
     try:
         import pyarrow
         import pyarrow.compute
         import pyarrow.parquet
     except ImportError as missing:
-        raise ExtraMissing("archives need pyarrow", hint="pip install 'runfold[archive]'", extra="archive") from missing
+        raise ExtraMissing(f"{who_needs} pyarrow", hint="pip install 'runfold[archive]'", extra="archive") from missing
     return pyarrow, pyarrow.parquet
 
 
@@ -242,7 +243,8 @@ def _missing(path: Path) -> ArchiveMissing:
     )
 
 
-def _schema(pyarrow: Any) -> Any:
+def schema_of(pyarrow: Any) -> Any:
+    """Return the schema of a segment's file, in the order of a record's fields."""
     types = dict.fromkeys(Record._fields, pyarrow.int64())
     types |= dict.fromkeys(_TEXTS, pyarrow.string())
     types |= dict.fromkeys(("payload", "erased"), pyarrow.binary())
@@ -265,7 +267,7 @@ def _groups(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 def _table(pyarrow: Any, group: list[Record]) -> Any:
-    schema = _schema(pyarrow)
+    schema = schema_of(pyarrow)
     columns = zip(*group, strict=True)
     return pyarrow.Table.from_arrays(
         [

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from runfold.errors import ExtraMissing, ImportFailed
+from runfold.archive.files import pyarrow_for, schema_of
+from runfold.errors import ImportFailed
 from runfold.events.envelope import RecordedEvent
 from runfold.interop.jsonl import decode
 from runfold.interop.portable import Portable, instant
@@ -20,21 +21,8 @@ from runfold.interop.portable import Portable, instant
 ROWS = 10_000
 """How many events are in memory; a row group of the file holds as many."""
 
-_COLUMNS = {
-    "position": "int64",
-    "stream_id": "string",
-    "stream_version": "int64",
-    "event_id": "string",
-    "category": "string",
-    "type": "string",
-    "schema_version": "int32",
-    "user_id": "string",
-    "data": "string",
-    "payload": "binary",
-    "metadata": "string",
-    "occurred_at": "timestamp[us]",
-    "recorded_at": "timestamp[us]",
-}
+# Where an append ends, and what an erasure left, are not the events'.
+_LEFT_OUT = ("append_end", "erased")
 _NEEDED = ("stream_id", "stream_version", "event_id", "type", "schema_version", "data", "payload", "occurred_at")
 
 
@@ -42,15 +30,8 @@ class ParquetWriter:
     """Writes a file row group by row group; `end` completes it."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
-        self._pyarrow, parquet = _pyarrow()
-        kinds = {
-            name: self._pyarrow.timestamp("us", tz="UTC") if kind == "timestamp[us]" else getattr(self._pyarrow, kind)()
-            for name, kind in _COLUMNS.items()
-        }
-        may_be_null = ("user_id", "data", "payload")
-        self._schema = self._pyarrow.schema(
-            [self._pyarrow.field(name, kind, nullable=name in may_be_null) for name, kind in kinds.items()]
-        )
+        self._pyarrow, parquet = pyarrow_for("Parquet needs")
+        self._schema = _schema(self._pyarrow)
         self._rows: list[tuple[Any, ...]] = []
         self._writer = parquet.ParquetWriter(_Sink(write), self._schema, compression="zstd", compression_level=3)
 
@@ -118,7 +99,7 @@ class _Sink:
 
 def read_parquet(path: Path, on_rows: Callable[[int], None] | None = None) -> Iterator[Portable]:
     """Yield the events of a file that an export, or the archive, wrote; raises ImportFailed with the row."""
-    pyarrow, parquet = _pyarrow()
+    pyarrow, parquet = pyarrow_for("Parquet needs")
     try:
         with parquet.ParquetFile(path) as file:
             known = set(file.schema_arrow.names)
@@ -126,7 +107,7 @@ def read_parquet(path: Path, on_rows: Callable[[int], None] | None = None) -> It
                 raise ImportFailed(
                     f"{path.name} has no column {missing[0]}", hint="give a file that `runfold export` wrote"
                 )
-            wanted = [name for name in _COLUMNS if name in known]
+            wanted = [name for name in _schema(pyarrow).names if name in known]
             number = 0
             for batch in file.iter_batches(ROWS, columns=wanted):
                 for row in batch.to_pylist():
@@ -157,10 +138,6 @@ def _portable(row: dict[str, Any], place: str) -> Portable:
     return decode(line, place, size)
 
 
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as missing:
-        raise ExtraMissing("Parquet needs pyarrow", hint="pip install 'runfold[archive]'", extra="archive") from missing
-    return pyarrow, pyarrow.parquet
+def _schema(pyarrow: Any) -> Any:
+    """The columns of an archive's file that an event has."""
+    return pyarrow.schema([item for item in schema_of(pyarrow) if item.name not in _LEFT_OUT])

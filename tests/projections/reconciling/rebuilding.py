@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,3 +114,30 @@ def shadows(connection: psycopg.Connection[Any]) -> list[str]:
         "SELECT relname FROM pg_class WHERE relnamespace = 'runfold_shadow'::regnamespace AND relkind = 'r' ORDER BY 1"
     )
     return [name for (name,) in rows.fetchall()]
+
+
+@contextmanager
+def appending(log: Log, url: str) -> Iterator[None]:
+    """Append to the log without a rest during the block; what fails there fails the block."""
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def append() -> None:
+        seed = 0
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                log.connection = connection
+                while not stop.is_set():
+                    seed += 1
+                    log.wander(seed=seed, appends=10, executions=3)
+        except BaseException as exc:
+            failures.append(exc)
+
+    appender = threading.Thread(target=append)
+    appender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        appender.join()
+    assert failures == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import psycopg
@@ -15,6 +14,7 @@ from runfold.projections.reconciling.verify import Verification, verify
 from tests.fixtures.logs import Log, event, run
 from tests.fixtures.processes import assert_nothing_differs, drain, verified, worker
 from tests.model.payloads import WORKFLOWS
+from tests.projections.reconciling.rebuilding import appending
 
 
 @pytest.fixture
@@ -135,34 +135,13 @@ def test_only_what_is_named_is_verified(healthy: Log, database_url: str) -> None
 
 
 def test_verify_beside_appends_and_a_live_worker_finds_no_false_difference(log: Log, database_url: str) -> None:
-    stop = threading.Event()
-    failures: list[BaseException] = []
-    with worker(database_url, batch_size=7):
-
-        def append() -> None:
-            seed = 0
-            try:
-                with psycopg.connect(database_url, autocommit=True) as connection:
-                    log.connection = connection
-                    while not stop.is_set():
-                        seed += 1
-                        log.wander(seed=seed, appends=10, executions=3)
-            except BaseException as exc:
-                failures.append(exc)
-
-        appender = threading.Thread(target=append)
-        appender.start()
-        positions = set()
-        try:
-            for _ in range(6):
-                everything = verified(database_url)
-                assert [item for item in everything if item.differing] == []
-                positions.add(everything[0].position)
-        finally:
-            stop.set()
-            appender.join()
-        assert failures == []
-        assert len(positions) > 1, "nothing moved meanwhile: this proves nothing"
+    positions = set()
+    with worker(database_url, batch_size=7), appending(log, database_url):
+        for _ in range(6):
+            everything = verified(database_url)
+            assert [item for item in everything if item.differing] == []
+            positions.add(everything[0].position)
+    assert len(positions) > 1, "nothing moved meanwhile: this proves nothing"
 
 
 def test_verify_changes_nothing(healthy: Log, database_url: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from runfold.projections.reconciling.verify_slices import SliceDone, verify_in_s
 from tests.fixtures.commands import run_command
 from tests.fixtures.evidence import Evidence
 from tests.fixtures.logs import Log, event, run
-from tests.fixtures.processes import Process, drain, forked, verified, worker
-from tests.projections.reconciling.rebuilding import append_everything
+from tests.fixtures.processes import Process, checkpoint, drain, eventually, forked, verified, worker
+from tests.projections.reconciling.rebuilding import append_everything, appending
 from tests.projections.reconciling.rebuilding import damage as damage_everything
 from tests.projections.reconciling.test_verify import DAMAGE
 
@@ -210,36 +209,27 @@ def test_a_slice_that_takes_too_long_is_given_up_and_cut(
 
 
 def test_slices_beside_appends_and_a_live_worker_find_no_false_difference(log: Log, database_url: str) -> None:
-    stop = threading.Event()
-    failures: list[BaseException] = []
-    with worker(database_url, batch_size=7):
+    positions = set()
+    done: list[SliceDone] = []
 
-        def append() -> None:
-            seed = 0
-            try:
-                with psycopg.connect(database_url, autocommit=True) as connection:
-                    log.connection = connection
-                    while not stop.is_set():
-                        seed += 1
-                        log.wander(seed=seed, appends=10, executions=3)
-            except BaseException as exc:
-                failures.append(exc)
+    def move_on(each: SliceDone) -> None:
+        """Let the worker fold on after the first slice."""
+        done.append(each)
+        if len(done) == 1:
+            eventually(lambda: checkpoint(beside, each.group) > each.of_events)
 
-        appender = threading.Thread(target=append)
-        appender.start()
-        positions = set()
-        try:
-            for _ in range(3):
-                done: list[SliceDone] = []
-                found = sliced(database_url, events=50, progress=done.append)
-                assert [item for item in found if item.differing] == []
-                positions.add(found[0].position)
-                assert len({each.of_events for each in done}) > 1, "nothing moved meanwhile: this proves nothing"
-        finally:
-            stop.set()
-            appender.join()
-        assert failures == []
-        assert len(positions) > 1
+    with (
+        worker(database_url, batch_size=7),
+        appending(log, database_url),
+        psycopg.connect(database_url, autocommit=True) as beside,
+    ):
+        for _ in range(3):
+            done.clear()
+            found = sliced(database_url, events=50, progress=move_on)
+            assert [item for item in found if item.differing] == []
+            positions.add(found[0].position)
+            assert len({each.of_events for each in done}) > 1, "nothing moved meanwhile: this proves nothing"
+    assert len(positions) > 1
 
 
 def dying(url: str, after_slices: int, *, noted: bool) -> Any:
