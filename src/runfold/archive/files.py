@@ -227,7 +227,7 @@ _NAMES = frozenset(item.name for item in fields(Manifest))
 
 
 def pyarrow_for(who_needs: str) -> tuple[Any, Any]:
-    """Return the modules pyarrow and pyarrow.parquet; raises ExtraMissing, which says who needs them ("archives need")."""
+    """Return the modules pyarrow and pyarrow.parquet; raises ExtraMissing, which begins with who needs them."""
     try:
         import pyarrow
         import pyarrow.compute

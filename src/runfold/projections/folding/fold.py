@@ -141,10 +141,8 @@ def _end_of_look(cursor: psycopg.Cursor[Any], after: int, head: int, events: Lit
     upto = after + SPAN
     if upto >= head:
         return head
-    (end,) = cursor.execute(statement("append_end").replace("{events}", events), {"position": upto}).fetchone() or (
-        upto,
-    )
-    return max(upto, int(end))
+    row = cursor.execute(statement("append_end").replace("{events}", events), {"position": upto}).fetchone()
+    return upto if row is None else max(upto, int(row[0]))
 
 
 def read_bounds(
