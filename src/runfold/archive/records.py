@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 from uuid import UUID
+
+import psycopg
 
 # PostgreSQL counts its times from 2000 on, everybody else from 1970.
 _EPOCH = 946_684_800_000_000
@@ -110,6 +113,13 @@ def to_wire(record: Record) -> tuple[Any, ...]:
         record.occurred_at - _EPOCH,
         record.recorded_at - _EPOCH,
     )
+
+
+def write_records(copy: psycopg.Copy, records: Iterable[Record]) -> None:
+    """Write events to a binary COPY into a table with the columns of the log."""
+    copy.set_types(list(WIRE_TYPES.values()))
+    for record in records:
+        copy.write_row(to_wire(record))
 
 
 def _uuid(value: bytes) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import psycopg
 
 from runfold.archive.files import read_manifest, read_segment, unchanged_file
 from runfold.archive.listing import read_archives
-from runfold.archive.records import WIRE_TYPES, to_wire
+from runfold.archive.records import write_records
 from runfold.archive.writing import alone, finish
 from runfold.errors import TenantErased, UnknownStream
 from runfold.runtime_sql import runtime_sql
@@ -77,9 +77,8 @@ def _restore(connection: psycopg.Connection[Any], folder: Path, left: list[tuple
     try:
         with connection.transaction():
             with connection.cursor().copy(statement("copy_restored")) as copy:
-                copy.set_types(list(WIRE_TYPES.values()))
-                for path in paths:
-                    _copy(copy, path, streams - erased)
+                groups = (group for path in paths for group in read_segment(path, streams=streams - erased))
+                write_records(copy, chain.from_iterable(groups))
             row = connection.execute(statement("land_restored")).fetchone()
     except BaseException:
         if not connection.closed:
@@ -87,9 +86,3 @@ def _restore(connection: psycopg.Connection[Any], folder: Path, left: list[tuple
         raise
     assert row is not None
     return Restored(row[0], row[1], len(erased))
-
-
-def _copy(copy: psycopg.Copy, path: Path, streams: Collection[str]) -> None:
-    for group in read_segment(path, streams=streams):
-        for item in group:
-            copy.write_row(to_wire(item))

@@ -6,13 +6,14 @@ when the session is killed.
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 
 from runfold.archive.files import read_segment
-from runfold.archive.records import WIRE_TYPES, to_wire
+from runfold.archive.records import write_records
 from runfold.projections.folding.fold import THE_LOG
 from runfold.runtime_sql import runtime_sql
 
@@ -59,12 +60,9 @@ class ArchivedEvents:
         cursor.execute(statement("drop_archived_events"))
         cursor.execute(statement("make_archived_events"))
         with cursor.copy(statement("copy_archived_events")) as copy:
-            copy.set_types(list(WIRE_TYPES.values()))
-            for group in read_segment(self._folder / segment.file):
-                for record in group:
-                    # Of an erased tenant the file has hashes: the barrier takes the rows away in any case.
-                    if record.erased is None:
-                        copy.write_row(to_wire(record)[: len(WIRE_TYPES)])
+            records = chain.from_iterable(read_segment(self._folder / segment.file))
+            # Of an erased tenant the file has hashes: the barrier takes the rows away in any case.
+            write_records(copy, (record for record in records if record.erased is None))
         # The file holds all events of the segment, those that stayed in the log, too.
         cursor.execute(statement("forget_events_in_log"), {"first": segment.first, "last": segment.last})
         cursor.execute(statement("index_archived_events"))
