@@ -140,7 +140,10 @@ def test_control_a_folder_that_is_lost_is_noticed(
 ) -> None:
     run = _run(private_server, tmp_path / "spool", evidence, keeps_folder=False)
     evidence.rng.random = lambda: 1.0  # type: ignore[method-assign]  # the server stays away until the engine is dead
-    run.cycle(4)
+    for _ in range(5):
+        run.cycle(4)
+        if run._by_disk:  # on a busy machine the engine is dead before its first event is on the disk
+            break
     missing, doubled, out_of_order = run.judge()
     assert missing > 0
     assert (doubled, out_of_order) == (0, 0)

@@ -17,12 +17,14 @@ from runfold.database.connections import connect
 from runfold.database.migrations import migrate
 from runfold.emitter.emitter import Emitter
 from runfold.health import sampler as sampling
+from runfold.health.collector import WorkerCollector
 from runfold.health.engine import EngineCollector
 from runfold.health.metrics import METRICS
 from runfold.health.sampler import Sample, Sampler
 from runfold.projections.definition.catalogue import load_catalogue
 from runfold.projections.reconciling.verify import verify
 from runfold.settings import load_settings
+from runfold.worker.numbers import SECONDS, Histogram, Numbers
 from tests.fixtures.logs import Log, created, run
 from tests.fixtures.owned import Owned
 from tests.fixtures.processes import drain, eventually
@@ -222,3 +224,26 @@ def created_event() -> Any:
     from runfold.events import ExecutionCreated
 
     return ExecutionCreated(execution_id="a", workflow_id=uuid4(), mode="MANUAL")
+
+
+def test_a_scrape_speaks_of_one_sample_while_the_next_one_comes() -> None:
+    sample = Sample({"safe_head_position": {None: 7.0}}, None, frozenset(), None, disk_free=1.0)
+
+    class Turning:
+        """A sampler whose first sample comes in the middle of a scrape."""
+
+        up, failures, seconds = True, 0, Histogram(SECONDS)
+
+        def __init__(self) -> None:
+            self.answers = iter([None, sample, sample])
+
+        @property
+        def newest(self) -> Sample | None:
+            return next(self.answers)
+
+    turning: Any = Turning()
+    scrapes = [
+        {metric.name for metric in WorkerCollector(Numbers(), turning).collect() if metric.samples} for _ in range(2)
+    ]
+    of_the_database = {"runfold_safe_head_position", "runfold_disk_free_bytes", "runfold_migrations_pending"}
+    assert [of_the_database & scrape for scrape in scrapes] == [set(), of_the_database]

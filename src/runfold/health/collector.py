@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from runfold.errors import ExtraMissing
 from runfold.health.metrics import METRICS
-from runfold.health.sampler import Sampler
+from runfold.health.sampler import Sample, Sampler
 from runfold.worker.numbers import Histogram, Numbers, State
 
 try:
@@ -66,7 +66,8 @@ class WorkerCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return the families, as a registry asks for them; nothing is waited for."""
-        yield from (family(short, {None: value}) for short, value in self._singles())
+        sample = self._sampler.newest  # once: all that a scrape says of the database is of one moment
+        yield from (family(short, {None: value}) for short, value in self._singles(sample))
         numbers, groups = self._numbers, self._numbers.groups
         yield family("worker_state", {str(state): float(state is numbers.state) for state in State})
         yield family("build_info", {importlib.metadata.version("runfold"): 1.0})
@@ -77,11 +78,10 @@ class WorkerCollector(Collector):
         yield histogram(
             "statement_seconds", {"look": numbers.looks, "beat": numbers.beats, "sample": self._sampler.seconds}
         )
-        sample = self._sampler.newest
         for short, values in (sample.values if sample is not None else {}).items():
             yield family(short, values)
 
-    def _singles(self) -> Iterator[tuple[str, float]]:
+    def _singles(self, sample: Sample | None) -> Iterator[tuple[str, float]]:
         numbers, sampler = self._numbers, self._sampler
         yield "up", float(sampler.up)
         yield "leading", float(numbers.state is State.LEADING)
@@ -90,7 +90,6 @@ class WorkerCollector(Collector):
         yield "losses_total", numbers.losses
         yield "wake_ups_total", numbers.wake_ups
         yield "samples_failed_total", sampler.failures
-        sample = sampler.newest
         yield "sample_age_seconds", math.inf if sample is None else sample.age
         if sample is None:
             return
